@@ -1,0 +1,1 @@
+"""Assent decides here: people's approvals for what agents want to do."""

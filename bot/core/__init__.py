@@ -1,0 +1,1 @@
+"""Decides: values in, frozen values out. No clock, no database, no network."""

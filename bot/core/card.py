@@ -1,0 +1,103 @@
+"""card(request, now) → Card: what people see of a request, whatever the surface.
+
+A template arranges a Card; it never decides what is on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.core.terms import Digest, RequestId, State
+
+
+class Tone(StrEnum):
+    """How a card is coloured."""
+
+    WAITING = "waiting"
+    DANGER = "danger"  # waiting, and irreversible
+    GOOD = "good"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+class Button(StrEnum):
+    """What a person may do with a card."""
+
+    APPROVE = "Approve"
+    DENY = "Deny"
+    COMMENT = "Comment"
+    VIEW = "View full"
+    REVIEW_FULL = "Review full"  # instead of Approve when the card cannot show everything
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One parameter or property, exactly as it would run, made visible (see `literal`).
+
+    `text` is whole unless `cut`; then it is head, a gap and tail, and `size` (bytes of UTF-8) and `digest`
+    (SHA-256) are those of the whole value.
+    """
+
+    name: str
+    text: str
+    display: str  # a `Display`
+    size: int
+    digest: str
+    cut: bool = False
+    warnings: tuple[str, ...] = ()  # "contains U+202E RIGHT-TO-LEFT OVERRIDE"
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """A stage's progress."""
+
+    name: str
+    state: str  # waiting, open, met
+    quorum: int
+    approvals: int
+    who: str  # "dba (ana, bo, cy)" when known, else the references
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """One review, as people read it."""
+
+    person: str
+    verdict: str
+    reason: str | None
+    at: datetime
+    surface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything a surface may show of a request."""
+
+    request_id: RequestId
+    version: int
+    state: State
+    tone: Tone
+    title: str  # from the catalog, never from the agent
+    status: str  # one sentence: "Waiting for 1 of dba", "Approved by ana", "Expired: nobody decided in time"
+    code: str  # the first 8 hex digits of the digest
+    digest: Digest
+    agent: str
+    on_behalf_of: str | None
+    resource: str | None
+    reversibility: str
+    facts: tuple[Fact, ...]  # the action's parameters
+    context: tuple[Fact, ...]
+    claims: tuple[Fact, ...]  # the agent's own words: summary, justification; inert and labelled
+    why: str  # which rules want this, in words
+    stages: tuple[StageLine, ...]
+    reviews: tuple[ReviewLine, ...]
+    outcome: str | None
+    created_at: datetime
+    expires_at: datetime
+    execute_before: datetime | None
+    warnings: tuple[str, ...]
+    complete: bool  # whether it shows everything that would run
+    buttons: tuple[Button, ...]
+    page: str  # the address of the full page

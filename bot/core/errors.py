@@ -1,0 +1,186 @@
+"""Every way Assent says no.
+
+    Refusal                     a "no" with a reason; the docstring is the sentence people read
+    ├── Malformed               the bytes or values are not what the door takes        400
+    ├── Unauthenticated         no credential, or one that is not in force             401
+    ├── Forbidden               known, but not allowed                                 403
+    │   ├── NotYours … NotAnApprover, OwnRequest, UnknownPerson, NoReviewsByMachines
+    │   └── ActsForNobody
+    ├── Unknown                 not there, or not for your eyes                        404
+    ├── Conflict                true a moment ago, or of another request               409
+    │   ├── AlreadyDecided, TooLate, AlreadyReviewed, OtherDigest, ReasonMissing
+    │   ├── KeyReused, NotRedeemable, AlreadyRedeemed, Lapsed, Revoked
+    │   └── DigestMismatch, PolicyDenies, Frozen
+    ├── TooMany                 over a cap or a rate                                   429
+    └── NotReady                we cannot decide safely right now                      503
+    Stale                       another writer won the row: load and step again (never shown)
+
+The first line of a docstring is the title; an instance may carry a `detail` that says what to do,
+`pointers` into the body (RFC 6901), and `retry_after`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class Stale(Exception):
+    """Another change won; load the request and step once more."""
+
+
+class Refusal(Exception):
+    """The request was refused."""
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        pointers: tuple[tuple[str, str], ...] = (),
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(detail or self.sentence())
+        self.detail = detail or self.sentence()
+        self.pointers = pointers
+        self.retry_after = retry_after
+
+    @classmethod
+    def sentence(cls) -> str:
+        """Return the words people read: the first line of the class's docstring."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+
+    @classmethod
+    def slug(cls) -> str:
+        """Return the stable end of the problem's `type`: `AlreadyRedeemed` → `already-redeemed`."""
+        return "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("-")
+
+
+class Malformed(Refusal):
+    """The request body is not what this door takes."""
+
+
+class TooLarge(Malformed):
+    """The request body is larger than this door takes."""
+
+
+class Unauthenticated(Refusal):
+    """A valid credential is needed here."""
+
+
+class Forbidden(Refusal):
+    """This credential may not do that."""
+
+
+class NotAnApprover(Forbidden):
+    """Only approvers of the open stage may approve or deny this request."""
+
+
+class OwnRequest(Forbidden):
+    """Nobody may review a request they made, that was made for them, or that their agent made."""
+
+
+class UnknownPerson(Forbidden):
+    """This account belongs to nobody in the directory, so it cannot review."""
+
+
+class NoReviewsByMachines(Forbidden):
+    """Bots, apps, workflows and agents cannot review."""
+
+
+class ActsForNobody(Forbidden):
+    """The agent is not registered to act for that person."""
+
+
+class AgentPaused(Forbidden):
+    """This agent is paused by an admin."""
+
+
+class NotAnAdmin(Forbidden):
+    """Only an admin may do that."""
+
+
+class Unknown(Refusal):
+    """There is nothing here that you may see."""
+
+
+class Conflict(Refusal):
+    """That no longer fits how things stand."""
+
+
+class AlreadyDecided(Conflict):
+    """This request is already decided."""
+
+
+class TooLate(Conflict):
+    """The deadline of this request has passed."""
+
+
+class AlreadyReviewed(Conflict):
+    """You have already reviewed this request; one person counts once."""
+
+
+class OtherDigest(Conflict):
+    """You reviewed another action than the one this request holds; open it again."""
+
+
+class ReasonMissing(Conflict):
+    """This policy wants a reason with that verdict."""
+
+
+class MustReadAll(Conflict):
+    """This card cannot show everything that would run; open the full page to approve."""
+
+
+class KeyReused(Conflict):
+    """This idempotency key was used with another body."""
+
+
+class NotRedeemable(Conflict):
+    """This request holds no grant that can be redeemed."""
+
+
+class AlreadyRedeemed(Conflict):
+    """This grant was already redeemed; it runs one action once."""
+
+
+class Lapsed(Conflict):
+    """This grant was not redeemed in time."""
+
+
+class Revoked(Conflict):
+    """This grant was revoked."""
+
+
+class DigestMismatch(Conflict):
+    """The action to run is not the action that was approved."""
+
+
+class PolicyDenies(Conflict):
+    """The policy in force now denies this action."""
+
+
+class Frozen(Conflict):
+    """Actions like this one are frozen by an admin."""
+
+
+class NotReleased(Conflict):
+    """Only a redeemed action has an outcome to report."""
+
+
+class AlreadyReported(Conflict):
+    """The outcome of this action was already reported."""
+
+
+class TooMany(Refusal):
+    """Too many requests from this agent; wait and try again."""
+
+
+class NotReady(Refusal):
+    """Assent cannot decide this safely right now; nothing was changed."""
+
+
+class DirectoryStale(NotReady):
+    """The directory or policy has not loaded for too long; reviews are refused until it does."""
+
+
+class LogCut(NotReady):
+    """The audit log does not match its last signed checkpoint; no grants are issued until an admin looks."""

@@ -1,0 +1,420 @@
+"""What the services need from the world, as Protocols; `bot.app` hands in what fulfils them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.core.card import Card
+from bot.core.policy import Bundle, Directory
+from bot.core.terms import (
+    Agent,
+    AgentName,
+    CallbackKind,
+    Change,
+    Entry,
+    Executor,
+    ExecutorName,
+    Freeze,
+    GrantId,
+    GroupName,
+    Key,
+    PersonName,
+    Registry,
+    Request,
+    RequestId,
+    Roster,
+    Send,
+    State,
+    Use,
+    Verdict,
+)
+
+
+class Clock(Protocol):
+    """The instant, aware and in UTC; in production it follows the database's clock."""
+
+    def now(self) -> datetime: ...
+
+
+class Ids(Protocol):
+    """Randomness: everything unguessable comes from here."""
+
+    def request_id(self) -> RequestId: ...
+    def grant_id(self) -> GrantId: ...
+    def secret(self) -> str:
+        """Return 256 random bits, URL-safe."""
+        ...
+
+    def salt(self) -> bytes:
+        """Return 16 random bytes."""
+        ...
+
+
+# ── policy in force ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The last good bundle and directory; `broken_since` is when a newer one first failed to load."""
+
+    bundle: Bundle
+    directory: Directory
+    broken_since: datetime | None = None
+    problem: str | None = None
+
+
+class Policies(Protocol):
+    """The policy folder as it stands; a broken edit leaves the last good one in force."""
+
+    def current(self) -> InForce: ...
+
+    async def roster(self, request: Request, registry: Registry) -> Roster:
+        """Resolve the groups of the request's plan, and whom separation bars, as of now."""
+        ...
+
+    async def members(self, group: GroupName) -> frozenset[PersonName] | None:
+        """Return a group's people, or None while its source does not answer."""
+        ...
+
+
+# ── the store ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What stands after a commit; `replayed` when an idempotency key had already made this request."""
+
+    request: Request | None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An outbox row that is ours to send until `lease_until`; `token` proves it."""
+
+    id: int
+    token: str
+    send: Send
+    request_id: RequestId | None
+    callback_id: int | None
+    attempts: int
+    first_due_at: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What an executor is to be told; `sequence` grows by one per executor."""
+
+    id: int
+    executor: ExecutorName
+    sequence: int
+    kind: CallbackKind
+    request_id: RequestId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A card that stands somewhere: `place` and `message` are the surface's own ids."""
+
+    request_id: RequestId
+    address: str
+    place: str
+    message: str
+    version: int  # of the request it shows
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A delivery that was given up; an admin may send it again."""
+
+    id: int
+    kind: str
+    address: str
+    request_id: RequestId | None
+    attempts: int
+    problem: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in person in a browser; stored under the SHA-256 of its cookie."""
+
+    hash: str
+    person: PersonName
+    created_at: datetime
+    expires_at: datetime
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A one-time sign-in link; stored under the SHA-256 of its token."""
+
+    hash: str
+    person: PersonName
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An audit entry with its place in the log, the exact bytes of its leaf and the leaf's hash."""
+
+    sequence: int
+    at: datetime
+    request_id: RequestId | None
+    body: bytes
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A private field of an entry with its salt; gone once erased."""
+
+    sequence: int
+    field: str
+    salt: bytes
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A signed note over the log's first `size` entries."""
+
+    size: int
+    root: bytes
+    note: str
+    at: datetime
+
+
+class Watch(Protocol):
+    """Wakes when one request may have changed."""
+
+    async def changed(self, timeout: timedelta) -> bool:
+        """Wait for the next commit of that request; False when the time was up first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEdit:
+    """An admin's change to the registry: each part present is inserted or replaced, atomically with `entry`."""
+
+    entry: Entry
+    agents: tuple[Agent, ...] = ()
+    executors: tuple[Executor, ...] = ()
+    keys: tuple[Key, ...] = ()
+    freeze: Freeze | None = None
+    unfreeze: str | None = None  # the pattern to lift
+
+
+class Requests(Protocol):
+    """Requests and the writer."""
+
+    async def get(self, request_id: RequestId) -> Request:
+        """Return the request as it stands; raises `Unknown`."""
+        ...
+
+    async def by_grant(self, grant_id: GrantId) -> Request:
+        """Return the request whose grant has this id; raises `Unknown`."""
+        ...
+
+    async def commit(self, change: Change) -> Committed:
+        """Make the change durable with its audit entries and outbox rows, or nothing of it.
+
+        Raises `Stale` when another change won, `KeyReused`, `TooMany` at the agent's pending cap.
+        """
+        ...
+
+    async def used(self, uses: Sequence[Use], now: datetime) -> dict[str, int]:
+        """Return how often each bucket was used within its window."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> list[Request]:
+        """Return requests whose `due_at` has come, earliest first."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """Return the earliest instant at which a request or an outbox row is due."""
+        ...
+
+    async def of_agent(
+        self, agent: AgentName, states: Sequence[State], limit: int, before: tuple[datetime, RequestId] | None
+    ) -> list[Request]:
+        """Return an agent's requests, newest first, below the cursor."""
+        ...
+
+    async def waiting_for(self, references: Sequence[str], limit: int) -> list[Request]:
+        """Return pending requests whose open stage names one of the references, soonest deadline first."""
+        ...
+
+    async def recent(
+        self,
+        limit: int,
+        before: tuple[datetime, RequestId] | None,
+        states: Sequence[State] = (),
+        reviewed_by: PersonName | None = None,
+        verdicts: Sequence[Verdict] = (),
+    ) -> list[Request]:
+        """Return requests newest first, for history pages."""
+        ...
+
+    async def count_pending(self) -> int: ...
+
+    def watch(self, request_id: RequestId) -> AbstractContextManager[Watch]:
+        """Watch one request from now on."""
+        ...
+
+    def feed(self) -> AsyncIterator[RequestId]:
+        """Yield the id of every request that changes, in any replica, from now on."""
+        ...
+
+
+class Outbox(Protocol):
+    """What waits to be sent."""
+
+    async def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Claimed]:
+        """Take rows that are due and not under a live lease, approvals first."""
+        ...
+
+    async def finish(self, claimed: Claimed, entry: Entry | None, posted: Posted | None = None) -> None:
+        """Mark it sent, with its audit entry and what stands now; a lost lease changes nothing."""
+        ...
+
+    async def postpone(self, claimed: Claimed, due_at: datetime, problem: str) -> None: ...
+
+    async def bury(self, claimed: Claimed, problem: str, entry: Entry, alerts: Sequence[Send]) -> None:
+        """Make it a dead letter."""
+        ...
+
+    async def letters(self, limit: int) -> list[Letter]: ...
+
+    async def redeliver(self, letter_id: int, now: datetime, entry: Entry) -> None:
+        """Queue a dead letter again; raises `Unknown`."""
+        ...
+
+    async def posted(self, request_id: RequestId) -> list[Posted]: ...
+
+    async def callback(self, callback_id: int) -> Callback: ...
+
+    async def executions(self, executor: ExecutorName, after: int, limit: int) -> list[Callback]:
+        """Return the executor's callbacks beyond `after`, in sequence."""
+        ...
+
+
+class Log(Protocol):
+    """The audit log."""
+
+    async def entries(self, start: int, limit: int) -> list[Sealed]: ...
+    async def entries_of(self, request_id: RequestId) -> list[Sealed]: ...
+    async def leaves(self, start: int, limit: int) -> list[bytes]: ...
+    async def openings(self, sequences: Sequence[int]) -> list[Opening]: ...
+    async def erase(self, person: PersonName, entry: Entry) -> int:
+        """Erase a person's private fields; return how many."""
+        ...
+
+    async def size(self) -> int: ...
+    async def checkpoints(self) -> list[Checkpoint]: ...
+    async def last_checkpoint(self) -> Checkpoint | None: ...
+    async def put_checkpoint(self, checkpoint: Checkpoint, entry: Entry) -> None: ...
+
+
+class Identities(Protocol):
+    """Agents, executors, keys, freezes, sessions and sign-in links."""
+
+    async def registry(self) -> Registry:
+        """Return the registry as it is now; the database is asked each time, cheaply."""
+        ...
+
+    async def edit(self, edit: RegistryEdit) -> None: ...
+    async def put_link(self, link: Link, entry: Entry) -> None: ...
+    async def take_link(self, hash: str, now: datetime, session: Session, entry: Entry) -> Session:
+        """Trade a link for a session for its person, once; raises `Unknown`. `session.person` is ignored."""
+        ...
+
+    async def put_session(self, session: Session, entry: Entry) -> None: ...
+    async def session(self, hash: str, now: datetime) -> Session | None: ...
+    async def end_session(self, hash: str) -> None: ...
+
+
+class Store(Requests, Outbox, Log, Identities, Protocol):
+    """Everything that is remembered."""
+
+    async def now(self) -> datetime:
+        """Return the database's clock."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+# ── the outside ──────────────────────────────────────────────────────────────────────────────────
+
+
+class Later(Exception):
+    """Not now: try again `after` this long."""
+
+    def __init__(self, after: timedelta, problem: str = "") -> None:
+        super().__init__(problem or f"again after {after}")
+        self.after = after
+
+
+class Never(Exception):
+    """It will never work as it stands; the text says why."""
+
+
+class Unsure(Exception):
+    """It was sent, and nobody knows whether it arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a surface puts a card: its own id of a channel, a chat or a person."""
+
+    surface: str
+    id: str
+
+
+class Notifier(Protocol):
+    """One surface's outgoing half. Each verb raises only `Later`, `Never` or `Unsure`."""
+
+    async def find(self, address: str, person: PersonName | None) -> Place: ...
+    async def post(self, card: Card, place: Place) -> Posted: ...
+    async def seek(self, request_id: RequestId, place: Place) -> Posted | None: ...
+    async def update(self, card: Card, posted: Posted) -> Posted: ...
+    async def reply(self, text: str, posted: Posted) -> None: ...
+    async def tell(self, text: str, place: Place) -> None: ...
+
+
+class Caller(Protocol):
+    """Sends a signed callback. Raises only `Later`, `Never` or `Unsure`, or `Gone` when the receiver answers 410."""
+
+    async def call(self, executor: Executor, callback: Callback, body: bytes) -> None: ...
+
+
+class Gone(Exception):
+    """The receiver says that it wants no more callbacks."""
+
+
+class Signer(Protocol):
+    """The server's keys: grants and checkpoints are signed by it, secrets sealed by it, never handed out."""
+
+    def grant(self, request: Request) -> str:
+        """Return the request's grant as a compact JWS; the same request gives the same token."""
+        ...
+
+    def jwks(self) -> dict[str, object]: ...
+    def checkpoint(self, size: int, root: bytes) -> str:
+        """Return a signed note over the log's first `size` entries."""
+        ...
+
+    def commitment(self, value: bytes) -> str:
+        """Return the keyed commitment of a redacted value, lowercase hex."""
+        ...
+
+    def seal(self, secret: bytes) -> bytes: ...
+    def unseal(self, sealed: bytes) -> bytes: ...

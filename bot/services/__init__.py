@@ -1,0 +1,1 @@
+"""One use case a module: load, ask the core, commit once."""

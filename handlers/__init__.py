@@ -1,0 +1,1 @@
+"""Talk: one package a surface; siblings never import each other."""

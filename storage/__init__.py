@@ -1,0 +1,1 @@
+"""Remembers: tables, migrations and the one writer."""
