@@ -1,0 +1,71 @@
+"""The audit log's arithmetic: a Merkle tree (RFC 6962), signed checkpoints (C2SP), proofs.
+
+Bytes in, values out. Whatever the bytes, the only error is `LogBroken`.
+
+- `merkle`: leaf and node hashes, the tree's frontier, inclusion and consistency proofs
+- `note`: checkpoints as signed notes
+- `entry`: canonical entries, salted commitments
+- `walk`: the whole log held against its checkpoints
+- `bundle`: one request's proof, to be checked without us by `client/assent/proof.py`
+"""
+
+from bot.core.log.broken import LogBroken
+from bot.core.log.bundle import Opened, proof_bundle
+from bot.core.log.entry import commit, commitment_matches, seal, unseal
+from bot.core.log.merkle import (
+    EMPTY_ROOT,
+    Tree,
+    consistency_proof,
+    inclusion_proof,
+    inclusion_proofs,
+    leaf_hash,
+    node_hash,
+    root_of,
+    verify_consistency,
+    verify_inclusion,
+)
+from bot.core.log.note import (
+    Checkpoint,
+    Note,
+    Signature,
+    Verifier,
+    checkpoint_body,
+    open_note,
+    parse_note,
+    parse_verifier,
+    sign_note,
+    verifier_of,
+)
+from bot.core.log.walk import Verified, verify_entries
+
+__all__ = [
+    "EMPTY_ROOT",
+    "Checkpoint",
+    "LogBroken",
+    "Note",
+    "Opened",
+    "Signature",
+    "Tree",
+    "Verified",
+    "Verifier",
+    "checkpoint_body",
+    "commit",
+    "commitment_matches",
+    "consistency_proof",
+    "inclusion_proof",
+    "inclusion_proofs",
+    "leaf_hash",
+    "node_hash",
+    "open_note",
+    "parse_note",
+    "parse_verifier",
+    "proof_bundle",
+    "root_of",
+    "seal",
+    "sign_note",
+    "unseal",
+    "verifier_of",
+    "verify_consistency",
+    "verify_entries",
+    "verify_inclusion",
+]

@@ -1,0 +1,82 @@
+"""One request's proof, to be handed to someone who has neither our database nor our trust.
+
+`client/assent/proof.py` reads it and shares no code with this: two writers of one specification.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.core.log.broken import LogBroken
+from bot.core.log.entry import commitment_matches, unseal
+from bot.core.log.merkle import inclusion_proofs, leaf_hash, verify_inclusion
+from bot.core.log.note import Verifier, open_note
+
+FORMAT = "assent-proof/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A private field made readable: the salt and value behind a commitment in an entry.
+
+    `field` is the way to the commitment in the entry's JSON, steps joined by dots: `who.person`.
+    """
+
+    sequence: int
+    field: str
+    salt: bytes
+    value: str
+
+
+def proof_bundle(
+    request_id: str,
+    entries: Iterable[tuple[int, bytes]],
+    leaves: Sequence[bytes],
+    note: str,
+    verifiers: Iterable[Verifier],
+    opened: Iterable[Opened] = (),
+) -> dict[str, Any]:
+    """Prove a request's (sequence, entry) pairs against one signed checkpoint; give a JSON document.
+
+    `leaves` are the log's leaf hashes from 0, at least as many as the checkpoint's size.
+    Raises `LogBroken` rather than write a bundle that would not verify.
+    """
+    checkpoint = open_note(note, verifiers)
+    listed = sorted(entries)
+    if not listed:
+        raise LogBroken("a bundle proves at least one entry")
+    fields = {sequence: _about(request_id, sequence, entry) for sequence, entry in listed}
+    proofs = inclusion_proofs(leaves, [sequence for sequence, _ in listed], checkpoint.size)
+    proven = []
+    for (sequence, entry), proof in zip(listed, proofs, strict=True):
+        verify_inclusion(leaf_hash(entry), sequence, checkpoint.size, proof, checkpoint.root)
+        hashes = [node.hex() for node in proof]
+        proven.append({"sequence": sequence, "entry": entry.decode(), "proof": hashes})
+    return {
+        "format": FORMAT,
+        "request_id": request_id,
+        "checkpoint": note,
+        "entries": proven,
+        "opened": [_opened(fields, one) for one in opened],
+    }
+
+
+def _about(request_id: str, sequence: int, entry: bytes) -> dict[str, Any]:
+    fields = unseal(entry, sequence)
+    if fields.get("request_id") != request_id:
+        raise LogBroken("it is about another request", sequence)
+    return fields
+
+
+def _opened(fields: Mapping[int, Mapping[str, Any]], opened: Opened) -> dict[str, Any]:
+    held: Any = fields.get(opened.sequence)
+    for step in opened.field.split("."):
+        held = held.get(step) if isinstance(held, Mapping) else None
+    if not isinstance(held, str) or not commitment_matches(held, opened.salt, opened.value):
+        raise LogBroken(f"{opened.field} was not committed to as opened", opened.sequence)
+    return {
+        "sequence": opened.sequence,
+        "field": opened.field,
+        "salt": opened.salt.hex(),
+        "value": opened.value,
+    }

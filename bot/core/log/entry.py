@@ -1,0 +1,94 @@
+"""Entries of the log: canonical JSON (RFC 8785), and salted commitments to what it must not hold."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from hmac import compare_digest
+from hmac import digest as hmac_digest
+from typing import Any, NoReturn
+
+from bot.core.log.broken import LogBroken
+
+INTEGER_MAX = 2**53 - 1  # RFC 8785, section 3.2.2.3: what every JSON reader agrees on
+SALT_MIN = 16  # bytes; below, a short value could be found by trying
+
+
+def seal(fields: Mapping[str, Any]) -> bytes:
+    """Write an entry's fields as canonical JSON.
+
+    Fields are text, whole numbers, booleans, null, and lists and objects of these, under ASCII names;
+    for these the standard encoder's output with sorted names is RFC 8785's. Anything else, or a
+    missing `sequence`, raises `LogBroken`.
+    """
+    sequence = fields.get("sequence")
+    if type(sequence) is not int or sequence < 0:
+        raise LogBroken("it has no sequence number")
+    return _canonical(fields, sequence)
+
+
+def unseal(entry: bytes, sequence: int) -> dict[str, Any]:
+    """Read the entry at place `sequence`, or raise `LogBroken` if `seal` would not have written it so."""
+    try:
+        fields = _decode(entry.decode())
+    except (ValueError, RecursionError) as error:
+        raise LogBroken("it is not JSON", sequence) from error
+    if type(fields) is not dict or _canonical(fields, sequence) != entry:
+        raise LogBroken("it is not canonical JSON of an object", sequence)
+    if type(fields.get("sequence")) is not int or fields["sequence"] != sequence:
+        raise LogBroken("it carries another sequence number inside", sequence)
+    return fields
+
+
+def commit(salt: bytes, value: str) -> str:
+    """Commit to a value that can later be erased: HMAC-SHA256(salt, value), lowercase hex.
+
+    `salt` is 16 random bytes or more, one for each value, kept and erased with it.
+    """
+    if len(salt) < SALT_MIN:
+        raise LogBroken(f"a salt has at least {SALT_MIN} bytes")
+    try:
+        return hmac_digest(salt, value.encode(), sha256).hex()
+    except UnicodeEncodeError as error:
+        raise LogBroken("the committed value holds a lone surrogate") from error
+
+
+def commitment_matches(commitment: str, salt: bytes, value: str) -> bool:
+    """Tell whether this salt and value open the commitment."""
+    return compare_digest(commitment.encode(errors="replace"), commit(salt, value).encode())
+
+
+def _canonical(fields: Mapping[str, Any], sequence: int) -> bytes:
+    try:
+        for name, value in fields.items():
+            _require_plain(name, value)
+        return _encode(dict(fields)).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise LogBroken(f"it has no canonical form: {error}", sequence) from error
+
+
+def _require_plain(name: object, value: object) -> None:
+    """Refuse what the standard encoder and RFC 8785 spell differently: floats, and names beyond ASCII."""
+    if not isinstance(name, str) or not name.isascii():
+        raise ValueError("a field's name is not ASCII text")
+    if value is None or isinstance(value, (str, bool)):
+        return
+    if isinstance(value, int) and -INTEGER_MAX <= value <= INTEGER_MAX:
+        return
+    if isinstance(value, dict):
+        for inner, held in value.items():
+            _require_plain(inner, held)
+    elif isinstance(value, (list, tuple)):
+        for held in value:
+            _require_plain(name, held)
+    else:
+        raise ValueError(f"{name!a} is neither text, a safe whole number, a boolean nor null")
+
+
+def _refuse_number(_spelling: str) -> NoReturn:
+    raise ValueError("not a whole number")
+
+
+_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).decode
+_encode = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+).encode
