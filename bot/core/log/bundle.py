@@ -4,8 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from bot.core.log.broken import LogBroken
 from bot.core.log.entry import commitment_matches, unseal
@@ -15,17 +14,20 @@ from bot.core.log.note import Verifier, open_note
 FORMAT = "assent-proof/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Protocol):
     """A private field made readable: the salt and value behind a commitment in an entry.
 
-    `field` is the way to the commitment in the entry's JSON, steps joined by dots: `who.person`.
+    `field` is the way to the commitment in the entry's JSON, steps joined by dots: `private.reason`.
     """
 
-    sequence: int
-    field: str
-    salt: bytes
-    value: str
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def salt(self) -> bytes: ...
+    @property
+    def value(self) -> str: ...
 
 
 def proof_bundle(

@@ -23,16 +23,24 @@ def seal(fields: Mapping[str, Any]) -> bytes:
     sequence = fields.get("sequence")
     if type(sequence) is not int or sequence < 0:
         raise LogBroken("it has no sequence number")
-    return _canonical(fields, sequence)
+    try:
+        for name, value in fields.items():
+            _require_plain(name, value)
+        return _encode(dict(fields)).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise LogBroken(f"it has no canonical form: {error}", sequence) from error
 
 
 def unseal(entry: bytes, sequence: int) -> dict[str, Any]:
     """Read the entry at place `sequence`, or raise `LogBroken` if `seal` would not have written it so."""
     try:
         fields = _decode(entry.decode())
+        if not entry.isascii():  # else a name beyond ASCII came escaped, and is written differently below
+            _require_plain("the entry", fields)
+        written = _encode(fields).encode()
     except (ValueError, RecursionError) as error:
-        raise LogBroken("it is not JSON", sequence) from error
-    if type(fields) is not dict or _canonical(fields, sequence) != entry:
+        raise LogBroken("it is not canonical JSON", sequence) from error
+    if type(fields) is not dict or written != entry:
         raise LogBroken("it is not canonical JSON of an object", sequence)
     if type(fields.get("sequence")) is not int or fields["sequence"] != sequence:
         raise LogBroken("it carries another sequence number inside", sequence)
@@ -57,15 +65,6 @@ def commitment_matches(commitment: str, salt: bytes, value: str) -> bool:
     return compare_digest(commitment.encode(errors="replace"), commit(salt, value).encode())
 
 
-def _canonical(fields: Mapping[str, Any], sequence: int) -> bytes:
-    try:
-        for name, value in fields.items():
-            _require_plain(name, value)
-        return _encode(dict(fields)).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise LogBroken(f"it has no canonical form: {error}", sequence) from error
-
-
 def _require_plain(name: object, value: object) -> None:
     """Refuse what the standard encoder and RFC 8785 spell differently: floats, and names beyond ASCII."""
     if not isinstance(name, str) or not name.isascii():
@@ -81,14 +80,23 @@ def _require_plain(name: object, value: object) -> None:
         for held in value:
             _require_plain(name, held)
     else:
-        raise ValueError(f"{name!a} is neither text, a safe whole number, a boolean nor null")
+        raise TypeError(f"{name!a} is neither text, a safe whole number, a boolean nor null")
 
 
 def _refuse_number(_spelling: str) -> NoReturn:
     raise ValueError("not a whole number")
 
 
-_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).decode
+def _safe_integer(spelling: str) -> int:
+    number = int(spelling)
+    if not -INTEGER_MAX <= number <= INTEGER_MAX:
+        raise ValueError("not a safe whole number")
+    return number
+
+
+_decode = json.JSONDecoder(
+    parse_float=_refuse_number, parse_constant=_refuse_number, parse_int=_safe_integer
+).decode
 _encode = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 ).encode
