@@ -1,0 +1,250 @@
+"""The policy in force as frozen values: `Bundle` says which action needs whose approval, `Directory` who is who."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cache
+
+from bot.core.terms import (
+    Address,
+    Digest,
+    Display,
+    Effect,
+    Escalation,
+    ExecutorName,
+    GroupName,
+    Json,
+    Person,
+    PersonName,
+    ReasonRule,
+    Reversibility,
+    RuleId,
+)
+
+Condition = Callable[[Mapping[str, Json]], bool]
+"""Evaluates to a boolean, or raises `ConditionError`: never anything else."""
+
+Compile = Callable[[str, Mapping[str, str]], Condition]
+"""Compiles a condition against the types of its variables (`params.rows` → `int`); raises `ConditionError`."""
+
+
+class ConditionError(Exception):
+    """This condition has no boolean value. `line` and `column` count from 1, into the condition's text."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+
+
+class Kind(StrEnum):
+    """The types a parameter can have."""
+
+    STRING = "string"  # one line
+    TEXT = "text"  # any text
+    IDENTIFIER = "identifier"  # printable ASCII letters and digits and . _ - / : @
+    ENUM = "enum"
+    INT = "int"
+    NUMBER = "number"
+    BOOL = "bool"
+    LIST = "list"
+    OBJECT = "object"  # any JSON object
+
+
+class Otherwise(StrEnum):
+    """What happens where no rule speaks; an `allow` is always a rule's."""
+
+    DENY = "deny"
+    REQUIRE_APPROVAL = "require_approval"
+
+
+class Per(StrEnum):
+    """What each bucket of an allow-limit is counted for."""
+
+    AGENT = "agent"
+    ON_BEHALF_OF = "on_behalf_of"
+    RESOURCE = "resource"
+    ACTION = "action"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterType:
+    """One typed parameter of a catalogued action. `max` is characters, members or the largest number."""
+
+    name: str
+    kind: Kind
+    display: Display = Display.TEXT
+    title: str | None = None
+    optional: bool = False
+    values: tuple[Json, ...] = ()
+    min: float | None = None
+    max: float | None = None
+    of: Kind | None = None  # what a list holds
+
+
+@dataclass(frozen=True, slots=True)
+class ActionType:
+    """A catalogued action: how it is shown, who runs it, what it takes."""
+
+    name: str
+    title: str
+    executor: ExecutorName | None = None  # None: only an agent that executes for itself can run it
+    reversibility: Reversibility = Reversibility.IRREVERSIBLE
+    parameters: Mapping[str, ParameterType] = field(default_factory=dict)
+    additional: bool = False  # unknown parameters are shown as uninspectable instead of refused
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group: its members stand here, in the directory (`members` is None), or in a Slack user group."""
+
+    name: GroupName
+    members: frozenset[PersonName] | None = None
+    slack_usergroup: str | None = None
+    fallback: GroupName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A span of time, from `from_at` until just before `to_at`."""
+
+    name: str
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many requests a rule may allow by itself within a sliding window."""
+
+    max: int
+    per: Per
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A condition's text, and what it compiled to for each catalogued action its rule can match."""
+
+    text: str
+    compiled: Mapping[str, Condition]  # by action name
+
+
+@dataclass(frozen=True, slots=True)
+class StageRule:
+    """A stage as a rule writes it; it is part of the plan if `when` holds."""
+
+    name: str
+    approvers: tuple[str, ...]
+    quorum: int
+    deny: int = 1
+    within: timedelta | None = None
+    when: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One line of a rule's `match`: the value at `path` must be one of `values`."""
+
+    path: tuple[str, ...]  # ("params", "env"), ("resource", "id"), ("agent",)
+    values: tuple[Json, ...]
+
+    @property
+    def name(self) -> str:
+        """Return it as the bundle writes it."""
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Matches an action and its context, and says what then holds."""
+
+    id: RuleId
+    action: str  # a pattern
+    effect: Effect
+    clauses: tuple[Clause, ...] = ()
+    during: str | None = None
+    when: When | None = None
+    reason: str | None = None
+    limit: Limit | None = None
+    stages: tuple[StageRule, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    show: tuple[Address, ...] = ()
+    separation: tuple[str, ...] = ()
+    approve_within: timedelta | None = None
+    execute_within: timedelta | None = None
+    report_within: timedelta | None = None
+    requester_reason: bool = False
+    reviewer_reason: ReasonRule = ReasonRule.OPTIONAL
+    reactions: bool | None = None
+    reveal_reviewers: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds where no rule says otherwise."""
+
+    unknown_action: Otherwise = Otherwise.DENY
+    no_match: Otherwise = Otherwise.REQUIRE_APPROVAL
+    approve_within: timedelta = timedelta(minutes=30)
+    execute_within: timedelta = timedelta(minutes=5)
+    report_within: timedelta = timedelta(hours=1)
+    separation: tuple[str, ...] = ("requester", "on_behalf_of", "agent_owner")
+    stages: tuple[StageRule, ...] = ()
+    show: tuple[Address, ...] = ()
+    reactions: bool = False
+    reveal_reviewers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The rules in force. `digest` is over its canonical content: comments and layout do not move it."""
+
+    digest: Digest
+    defaults: Defaults
+    actions: Mapping[str, ActionType]
+    groups: Mapping[GroupName, Group]
+    calendars: Mapping[str, Calendar]
+    rules: tuple[Rule, ...]  # by id
+    by_action: Mapping[str, tuple[Rule, ...]]  # the rules whose pattern matches a catalogued action
+    files: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    def rules_for(self, action: str) -> tuple[Rule, ...]:
+        """Return the rules whose pattern matches the action, by id."""
+        if (known := self.by_action.get(action)) is not None:
+            return known
+        return tuple(rule for rule in self.rules if matches_pattern(rule.action, action))
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Who is who: people, their accounts and their groups."""
+
+    people: Mapping[PersonName, Person]
+    digest: Digest
+    accounts: Mapping[tuple[str, str], PersonName] = field(default_factory=dict)
+
+    def by_account(self, surface: str, account: str) -> PersonName | None:
+        """Return whose account this is on that surface, or None for nobody's."""
+        return self.accounts.get((surface, account))
+
+    def in_group(self, group: GroupName) -> frozenset[PersonName]:
+        """Return the people whom the directory puts into a group."""
+        return frozenset(name for name, person in self.people.items() if group in person.groups)
+
+
+def matches_pattern(pattern: str, name: str) -> bool:
+    """Say whether an action's name fits a pattern; `*` stands for any characters, all else for itself."""
+    return _pattern(pattern).fullmatch(name) is not None
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
