@@ -11,7 +11,7 @@ SAY := printf '\033[1;36m▸ %s\033[0m\n'
 SHOUT := printf '\n\033[1;33m▲ %s\033[0m\n\n'
 
 help:  ## show these lines
-	@sed -nE 's/^([a-z]+):.*## (.*)/  \x1b[1;36mmake \1\x1b[0m\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1;36mmake %-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.stamp  ## see the whole thing work, on SQLite, with no account anywhere
 	@$(RUN) bot demo
