@@ -1,7 +1,4 @@
-"""card(request, now) → Card: what people see of a request, whatever the surface.
-
-A template arranges a Card; it never decides what is on it.
-"""
+"""The face of a request: what a Card is made of."""
 
 from __future__ import annotations
 
@@ -37,7 +34,8 @@ class Fact:
     """One parameter or property, exactly as it would run, made visible (see `literal`).
 
     `text` is whole unless `cut`; then it is head, a gap and tail, and `size` (bytes of UTF-8) and `digest`
-    (SHA-256) are those of the whole value.
+    (SHA-256) are those of the whole value. A string that reads as another JSON value (`5`, `null`,
+    the empty one) wears its quotes. A redacted value has size 0, and its keyed commitment as `digest`.
     """
 
     name: str
@@ -54,7 +52,7 @@ class StageLine:
     """A stage's progress."""
 
     name: str
-    state: str  # waiting, open, met
+    state: str  # waiting, open, met, closed (the request ended before it was met)
     quorum: int
     approvals: int
     who: str  # "dba (ana, bo, cy)" when known, else the references
@@ -80,6 +78,7 @@ class Card:
     state: State
     tone: Tone
     title: str  # from the catalog, never from the agent
+    action: str  # its name in the catalog: two actions may share a title
     status: str  # one sentence: "Waiting for 1 of dba", "Approved by ana", "Expired: nobody decided in time"
     code: str  # the first 8 hex digits of the digest
     digest: Digest

@@ -1,0 +1,99 @@
+"""A request becomes a Card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+
+from bot.core.card import facts, words
+from bot.core.card.face import Button, Card, Fact
+from bot.core.literal import visible
+from bot.core.terms import Digest, Display, GroupName, PersonName, Request, State
+
+TEXT_MAX = 2400  # characters of one fact: a chat's code block takes 3000, escapes included
+
+
+def card(
+    request: Request,
+    now: datetime,
+    page: str,
+    limit: int = TEXT_MAX,
+    names: Mapping[GroupName, frozenset[PersonName]] | None = None,
+) -> Card:
+    """Return the card of a request as it stands at `now`.
+
+    `page` is the address of the full page, `limit` the characters of one fact (0: all of it, for that page),
+    `names` the people of the groups, where they are known.
+    """
+    people = names or {}
+    parameters = facts.parameters(request, limit)
+    context = facts.context(request, limit)
+    claims = facts.claims(request, limit)
+    complete = limit == 0 or not any(_hides(fact) for fact in (*parameters, *context))
+    resource = f"{request.resource.type} {request.resource.id}" if request.resource else None
+    return Card(
+        request_id=request.id,
+        version=request.version,
+        state=request.state,
+        tone=words.tone(request),
+        title=facts.line(request.plan.title),
+        action=visible(request.action.name)[0],
+        status=words.status(request, now, people),
+        code=request.digest[:8],
+        digest=request.digest,
+        agent=facts.line(request.subject.agent),
+        on_behalf_of=facts.line(request.subject.on_behalf_of) if request.subject.on_behalf_of else None,
+        resource=visible(resource)[0] if resource else None,
+        reversibility=request.plan.reversibility.value,
+        facts=parameters,
+        context=context,
+        claims=claims,
+        why=words.why(request),
+        stages=words.stages(request, people),
+        reviews=words.reviews(request),
+        outcome=words.outcome(request),
+        created_at=request.created_at,
+        expires_at=request.expires_at,
+        execute_before=request.grant.expires_at if request.grant else None,
+        warnings=facts.oddities(parameters, context, claims),
+        complete=complete,
+        buttons=_buttons(request, now, complete),
+        page=page,
+    )
+
+
+def content_digest(shown: Card) -> Digest:
+    """Return the SHA-256 of what a person was shown that matters to the decision."""
+    content = {
+        "digest": shown.digest,
+        "title": shown.title,
+        "action": shown.action,
+        "agent": shown.agent,
+        "on_behalf_of": shown.on_behalf_of,
+        "resource": shown.resource,
+        "reversibility": shown.reversibility,
+        "facts": [_bare(fact) for fact in shown.facts],
+        "context": [_bare(fact) for fact in shown.context],
+        "claims": [_bare(fact) for fact in shown.claims],
+        "why": shown.why,
+        "complete": shown.complete,
+    }
+    return Digest(sha256(json.dumps(content, sort_keys=True).encode()).hexdigest())
+
+
+def _bare(fact: Fact) -> list[object]:
+    return [fact.name, fact.text, fact.display, fact.digest, fact.cut, list(fact.warnings)]
+
+
+def _hides(fact: Fact) -> bool:
+    """Say whether this fact must be read on the full page before anyone approves."""
+    return fact.cut or fact.display == Display.UNINSPECTABLE.value
+
+
+def _buttons(request: Request, now: datetime, complete: bool) -> tuple[Button, ...]:
+    if request.state is not State.PENDING or now >= request.expires_at:
+        return (Button.VIEW,)
+    approve = Button.APPROVE if complete else Button.REVIEW_FULL
+    return (approve, Button.DENY, Button.COMMENT, Button.VIEW)
