@@ -10,7 +10,8 @@
     ├── Conflict                true a moment ago, or of another request               409
     │   ├── AlreadyDecided, TooLate, AlreadyReviewed, OtherDigest, ReasonMissing
     │   ├── KeyReused, NotRedeemable, AlreadyRedeemed, Lapsed, Revoked
-    │   └── DigestMismatch, PolicyDenies, Frozen
+    │   ├── DigestMismatch, PolicyDenies, Frozen
+    │   └── NotReleased, AlreadyReported, NotDue (the clock came early; never shown)
     ├── TooMany                 over a cap or a rate                                   429
     └── NotReady                we cannot decide safely right now                      503
     Stale                       another writer won the row: load and step again (never shown)
@@ -168,6 +169,10 @@ class NotReleased(Conflict):
 
 class AlreadyReported(Conflict):
     """The outcome of this action was already reported."""
+
+
+class NotDue(Conflict):
+    """Nothing is due for this request yet."""
 
 
 class TooMany(Refusal):

@@ -312,6 +312,7 @@ class Request:
     escalated: int = 0  # how many of the plan's escalations have fired
     stage_escalated: bool = False  # whether the open stage has passed its `within`
     added: tuple[str, ...] = ()  # approvers that escalations added
+    told: tuple[PersonName, ...] = ()  # people who hold a card of their own, because an escalation named them
     unsatisfiable: str | None = None  # why no quorum can be met as people stand
     reviews: tuple[Review, ...] = ()
     decided_at: datetime | None = None

@@ -1,0 +1,51 @@
+"""step(request, command, now) → Change: the one place that decides what becomes of a request.
+
+Every rule refuses first; what is left is the happy path. Time is judged here by `now` against the request's
+own deadlines, so a late sweep never lets a late click through.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from bot.core.machine.commands import Cancel, Command, Decide, Redeem, Report, Revoke, Tick
+from bot.core.machine.opening import opened
+from bot.core.machine.reviews import cancelled, counted, decided, tally
+from bot.core.machine.running import redeemed, reported, revoked
+from bot.core.machine.ticking import ticked
+from bot.core.terms import Change, Request
+
+
+def step(request: Request, command: Command, now: datetime) -> Change:
+    """Return what `command` makes of `request` at `now`; raises the `Refusal` that forbids it."""
+    match command:
+        case Decide():
+            return decided(request, command, now)
+        case Cancel():
+            return cancelled(request, command, now)
+        case Tick():
+            return ticked(request, command, now)
+        case Redeem():
+            return redeemed(request, command, now)
+        case Revoke():
+            return revoked(request, command, now)
+        case Report():
+            return reported(request, command, now)
+        case _:
+            assert_never(command)
+
+
+__all__ = [
+    "Cancel",
+    "Command",
+    "Decide",
+    "Redeem",
+    "Report",
+    "Revoke",
+    "Tick",
+    "counted",
+    "opened",
+    "step",
+    "tally",
+]

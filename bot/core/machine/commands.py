@@ -1,0 +1,70 @@
+"""What can be asked of a request, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.terms import Actor, Digest, ExecutorName, PersonName, Roster, RuleId, State, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """A person's verdict. `digest` is the action they saw, `complete` whether they were shown all of it."""
+
+    person: PersonName
+    verdict: Verdict
+    reason: str | None
+    digest: Digest
+    complete: bool
+    roster: Roster
+    by: Actor
+    shown: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The agent (or an admin) no longer wants it."""
+
+    by: Actor
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+    roster: Roster
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem:
+    """An executor is about to run the action with `digest`; `denied_by` are rules that deny it now."""
+
+    executor: ExecutorName
+    digest: Digest
+    key: str | None
+    denied_by: tuple[RuleId, ...]
+    frozen: bool
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """An admin takes the grant back before it is used."""
+
+    by: Actor
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The executor says what became of it."""
+
+    executor: ExecutorName
+    status: State
+    note: str | None
+    output_digest: str | None
+    by: Actor
+
+
+Command = Decide | Cancel | Tick | Redeem | Revoke | Report

@@ -1,0 +1,162 @@
+"""People's verdicts, and the cancellation that ends them: count people, not clicks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core import effects
+from bot.core.deadline import next_due
+from bot.core.errors import (
+    AlreadyDecided,
+    AlreadyReviewed,
+    MustReadAll,
+    NoReviewsByMachines,
+    NotAnApprover,
+    OtherDigest,
+    OwnRequest,
+    ReasonMissing,
+    TooLate,
+    UnknownPerson,
+)
+from bot.core.machine.commands import Cancel, Decide
+from bot.core.machine.states import approved, ended, grown
+from bot.core.people import approvers, barred, shortage
+from bot.core.terms import (
+    ActorKind,
+    CallbackKind,
+    Change,
+    Entry,
+    EntryKind,
+    PersonName,
+    ReasonRule,
+    Request,
+    Review,
+    State,
+    Verdict,
+)
+
+
+def decided(request: Request, command: Decide, now: datetime) -> Change:
+    refuse_decided(request, now)
+    if command.by.kind is not ActorKind.PERSON:
+        raise NoReviewsByMachines
+    if command.person not in command.roster.people:
+        raise UnknownPerson
+    if command.digest != request.digest:
+        raise OtherDigest
+    if command.verdict is Verdict.COMMENT:
+        return _commented(request, command, now)
+    _refuse_reviewer(request, command)
+    return _counted(_reviewed(request, command, now), request, command, now)
+
+
+def refuse_decided(request: Request, now: datetime) -> None:
+    if request.state is State.EXPIRED:
+        raise TooLate
+    if request.state is not State.PENDING:
+        raise AlreadyDecided(f"This request is already {request.state.value}.")
+    if now >= request.expires_at:
+        # The sweep may be late; the deadline is not.
+        raise TooLate
+
+
+def _refuse_reviewer(request: Request, command: Decide) -> None:
+    if command.person in barred(request, command.roster):
+        raise OwnRequest
+    if command.person not in approvers(request, command.roster):
+        raise NotAnApprover
+    stage = request.plan.stages[request.stage_index].name
+    before = counted(request).get(command.person)
+    if before is not None and not _takes_back(before, stage, command.verdict):
+        raise AlreadyReviewed(f"You have already reviewed this request ({before.verdict.value}).")
+    rule = request.plan.reason_rule
+    needed = rule is ReasonRule.REQUIRED or (rule is ReasonRule.ON_DENY and command.verdict is Verdict.DENY)
+    if needed and not (command.reason or "").strip():
+        raise ReasonMissing
+    if command.verdict is Verdict.APPROVE and not command.complete:
+        raise MustReadAll
+
+
+def _takes_back(before: Review, stage: str, verdict: Verdict) -> bool:
+    """Say whether an approver who sees a mistake turns their approval of the open stage into a denial."""
+    return before.stage == stage and before.verdict is Verdict.APPROVE and verdict is Verdict.DENY
+
+
+def counted(request: Request) -> dict[PersonName, Review]:
+    """Return each person's review that counts: their latest verdict; comments count for nothing."""
+    return {r.person: r for r in request.reviews if r.verdict is not Verdict.COMMENT}
+
+
+def tally(request: Request, stage: str) -> tuple[int, int]:
+    """Return (approvals, denials) of a stage: people, not clicks."""
+    verdicts = [r.verdict for r in counted(request).values() if r.stage == stage]
+    return verdicts.count(Verdict.APPROVE), verdicts.count(Verdict.DENY)
+
+
+def _reviewed(request: Request, command: Decide, now: datetime) -> Request:
+    comment = command.verdict is Verdict.COMMENT
+    review = Review(
+        person=command.person,
+        verdict=command.verdict,
+        reason=(command.reason or "").strip() or None,
+        stage=None if comment else request.plan.stages[request.stage_index].name,
+        digest=command.digest,
+        by=command.by,
+        at=now,
+    )
+    return replace(request, version=request.version + 1, reviews=(*request.reviews, review))
+
+
+def _commented(request: Request, command: Decide, now: datetime) -> Change:
+    if not (command.reason or "").strip():
+        raise ReasonMissing("A comment needs words; put them in `reason`.")
+    after = _reviewed(request, command, now)
+    entries = (_review_entry(after, command, now),)
+    return effects.changed(after, request, now, entries, event="comment")
+
+
+def _review_entry(request: Request, command: Decide, now: datetime) -> Entry:
+    private = {"reason": command.reason} if command.reason else {}
+    stage = request.reviews[-1].stage
+    facts = {"stage": stage} if stage else {}
+    return effects.entry(
+        EntryKind.REVIEWED,
+        request,
+        command.by,
+        now,
+        decision=command.verdict.value,
+        shown=command.shown,
+        facts=facts,
+        private=private,
+    )
+
+
+def _counted(after: Request, request: Request, command: Decide, now: datetime) -> Change:
+    """Count people in the open stage, and end it when its quorum or its deny count is met."""
+    entries: tuple[Entry, ...] = (_review_entry(after, command, now),)
+    stage = request.plan.stages[request.stage_index]
+    approvals, denials = tally(after, stage.name)
+    if denials >= stage.deny:
+        after = ended(after, State.DENIED, now)
+        entries += (effects.entry(EntryKind.DENIED, after, command.by, now, decision="review"),)
+        return effects.changed(after, request, now, entries, event="denied", callback=CallbackKind.DENIED)
+    if approvals < stage.quorum:
+        after = replace(after, unsatisfiable=shortage(after, command.roster))
+        return effects.changed(after, request, now, entries, event=command.verdict.value)
+    entries += (effects.entry(EntryKind.STAGE_MET, after, command.by, now, facts={"stage": stage.name}),)
+    if request.stage_index + 1 == len(request.plan.stages):
+        return approved(after, request, now, entries, command.by)
+    after = replace(after, stage_index=request.stage_index + 1, stage_opened_at=now, stage_escalated=False)
+    after = replace(after, unsatisfiable=shortage(after, command.roster))
+    after = replace(after, due_at=next_due(after))
+    alert = "unsatisfiable" if after.unsatisfiable else ""
+    return effects.changed(after, request, now, entries, event="stage", alert=alert)
+
+
+def cancelled(request: Request, command: Cancel, now: datetime) -> Change:
+    refuse_decided(request, now)
+    after = ended(grown(request), State.CANCELLED, now)
+    private = {"reason": command.reason} if command.reason else {}
+    entries = (effects.entry(EntryKind.CANCELLED, after, command.by, now, private=private),)
+    return effects.changed(after, request, now, entries, event="cancelled", callback=CallbackKind.CANCELLED)

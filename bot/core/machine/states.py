@@ -1,0 +1,35 @@
+"""The steps between states that several rules take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core import effects
+from bot.core.deadline import next_due
+from bot.core.terms import Actor, CallbackKind, Change, Entry, EntryKind, Grant, Request, State
+
+
+def approved(
+    after: Request, before: Request | None, now: datetime, entries: tuple[Entry, ...], by: Actor
+) -> Change:
+    plan = after.plan
+    grant = (
+        Grant(after.grant_id, plan.executor, issued_at=now, expires_at=now + plan.execute_within)
+        if plan.executor
+        else None
+    )
+    after = replace(after, state=State.APPROVED, decided_at=now, grant=grant, unsatisfiable=None)
+    after = replace(after, due_at=next_due(after))
+    how = "policy" if before is None else "review"
+    entries += (effects.entry(EntryKind.APPROVED, after, by, now, decision=how),)
+    return effects.changed(after, before, now, entries, event="approved", callback=CallbackKind.APPROVED)
+
+
+def ended(request: Request, state: State, now: datetime) -> Request:
+    decided_at = request.decided_at or now
+    return replace(request, state=state, decided_at=decided_at, due_at=None, unsatisfiable=None)
+
+
+def grown(request: Request) -> Request:
+    return replace(request, version=request.version + 1)
