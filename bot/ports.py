@@ -270,6 +270,10 @@ class Requests(Protocol):
         """Watch one request from now on."""
         ...
 
+    def watch_executor(self, executor: ExecutorName) -> AbstractContextManager[Watch]:
+        """Watch for callbacks to one executor from now on."""
+        ...
+
     def feed(self) -> AsyncIterator[RequestId]:
         """Yield the id of every request that changes, in any replica, from now on."""
         ...
@@ -393,11 +397,25 @@ class Notifier(Protocol):
 class Caller(Protocol):
     """Sends a signed callback. Raises only `Later`, `Never` or `Unsure`, or `Gone` when the receiver answers 410."""
 
-    async def call(self, executor: Executor, callback: Callback, body: bytes) -> None: ...
+    async def call(
+        self, executor: Executor, callback: Callback, request: Request, grant: str | None
+    ) -> None: ...
 
 
 class Gone(Exception):
     """The receiver says that it wants no more callbacks."""
+
+
+class Checkpoints(Protocol):
+    """Where signed checkpoints are kept outside the database."""
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Write the note beside its predecessors, durably; raises `OSError`."""
+        ...
+
+    def newest(self) -> str | None:
+        """Return the note with the largest size, or None when there is none yet."""
+        ...
 
 
 class Signer(Protocol):

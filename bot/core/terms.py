@@ -429,7 +429,7 @@ class Change:
     """A unit of work as a value: the request as it will be, its audit entries and its consequences.
 
     `expected` is the version it was decided on; None for a new request. `after` is None for a change that
-    only leaves audit entries (a refusal, an admin's command).
+    only leaves audit entries (a refusal, an admin's command); its sends are about the first entry's request.
     """
 
     after: Request | None
