@@ -22,7 +22,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from hmac import compare_digest
 from hmac import digest as hmac_digest
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +33,7 @@ FORMAT = "assent-proof/1"
 BUNDLE_MAX = 64 * 1024 * 1024  # bytes
 HASH_BYTES = 32  # SHA-256
 SALT_MIN = 16  # bytes
+DEPTH_MAX = 32  # levels of JSON
 SIZE_MAX = 2**63 - 1  # entries
 SIGNATURES_MAX = 100  # in one note; the specification demands at least 16
 ED25519 = b"\x01"  # signed-note, "Signature types"
@@ -60,7 +60,7 @@ class Entry:
 
     sequence: int
     fields: dict[str, Any]
-    opened: dict[str, str]
+    opened: dict[tuple[str, ...], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--key",
         dest="keys",
-        type=parse_key,
+        type=_key,
         action="append",
         required=True,
         help="the log's verifier key, from someone you trust, never from the bundle; repeat after a rotation",
@@ -99,6 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOT_PROVEN
     _say(words(proof))
     return PROVEN
+
+
+def _key(text: str) -> Key:
+    try:
+        return parse_key(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def check(bundle: bytes, keys: Sequence[Key]) -> Proof:
@@ -132,12 +139,14 @@ def words(proof: Proof) -> Iterator[str]:
         yield ""
         kind = entry.fields.get("kind")
         about = f": {_shown(kind)}" if isinstance(kind, str) else ""
-        yield f"Entry {entry.sequence}{about}. It stood in the log, unaltered, when the checkpoint was signed."
-        for path, value in _flat("", entry.fields):
+        yield f"Entry {entry.sequence}{about}"
+        yield "  [it stood in the log, unaltered, when the checkpoint was signed]"
+        for path, value in _flat((), entry.fields):
+            called = _shown(".".join(path))
             if path in entry.opened:
-                yield f"  {_shown(path)}: {_shown(entry.opened[path])} (opened; matches its commitment)"
-            elif path not in ("sequence", "kind"):
-                yield f"  {_shown(path)}: {_shown(value)}"
+                yield f"  {called} [opened: it matches its commitment]: {_shown(entry.opened[path])}"
+            elif path not in (("sequence",), ("kind",), ("request_id",)):
+                yield f"  {called}: {_shown(value)}"
     yield ""
     yield "NOT proven by this bundle: that the log holds no other entry about this request."
 
@@ -259,21 +268,34 @@ def _open(opened: dict[str, Any], entries: dict[int, Entry]) -> None:
     if sequence not in entries or salt is None or len(salt) < SALT_MIN or not _is_unicode(value):
         raise NotProven(f"{called}: a field is opened that the bundle does not hold, or with a bad salt")
     held: Any = entries[sequence].fields
-    for step in field.split("."):
+    path = tuple(field.split("."))
+    for step in path:
         held = held.get(step) if isinstance(held, dict) else None
     expected = hmac_digest(salt, value.encode(), sha256).hex()
-    if not isinstance(held, str) or not compare_digest(_shown(held).encode(), expected.encode()):  # 5
+    if held != expected:  # 5
         raise NotProven(f"{called}: {field} was not what is opened here")
-    entries[sequence].opened[field] = value
+    entries[sequence].opened[path] = value
 
 
 def _json(raw: bytes, called: str) -> Any:
     try:
-        return json.loads(
+        value = json.loads(
             raw.decode(), object_pairs_hook=_once, parse_constant=_refused, parse_float=_refused
         )
     except (ValueError, RecursionError) as error:
         raise NotProven(f"{called}: it is not plain JSON") from error
+    level = [value]
+    for _ in range(DEPTH_MAX):
+        level = [inner for held in level for inner in _inside(held)]
+    if level:
+        raise NotProven(f"{called}: it is nested deeper than {DEPTH_MAX} levels")
+    return value
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -348,11 +370,11 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield every field inside, under the dotted way to it."""
+def _flat(path: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every field inside, under the way to it."""
     if isinstance(value, dict) and value:
         for name, held in value.items():
-            yield from _flat(f"{path}.{name}" if path else name, held)
+            yield from _flat((*path, name), held)
     else:
         yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
