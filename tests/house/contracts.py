@@ -20,4 +20,4 @@ def broken_contracts() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(broken_contracts())
+    sys.exit(broken_contracts() or 0)

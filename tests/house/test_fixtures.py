@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from playwright.async_api import async_playwright
 
 from tests.fixtures.postgres import Postgres
 from tests.fixtures.sockets import NetworkIsClosed, _refused
@@ -57,3 +58,13 @@ async def test_loopback_is_open(free_port: int) -> None:
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
+
+
+@pytest.mark.browser
+async def test_a_real_browser_reads_a_page(chromium: str) -> None:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = await browser.new_page()
+        await page.set_content("<main><button>Approve</button></main>")
+        assert await page.get_by_role("button").inner_text() == "Approve"
+        await browser.close()
