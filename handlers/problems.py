@@ -1,0 +1,144 @@
+"""Refusals and failures become RFC 9457 problems; only here do they get words and an HTTP status.
+
+A problem's `type` is `urn:assent:problem:SLUG`: stable, and it needs no host. SLUG is the refusal's class name
+in lower case with hyphens (`already-redeemed`); for what HTTP itself refuses it is the status's own phrase.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from http import HTTPStatus
+
+import orjson
+import structlog
+from aiohttp import web
+
+from bot.core import errors
+from bot.core.errors import Refusal
+from bot.ports import Ids
+
+URN = "urn:assent:problem:"
+CONTENT_TYPE = "application/problem+json"
+REQUEST_ID = web.RequestKey("request_id", str)
+REQUEST_ID_LENGTH = 22  # characters of URL-safe base64: 132 random bits
+
+STATUSES: dict[type[Refusal], int] = {  # by class tree: the nearest ancestor counts
+    Refusal: 403,
+    errors.Malformed: 400,
+    errors.TooLarge: 413,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.Unknown: 404,
+    errors.Conflict: 409,
+    errors.TooMany: 429,
+    errors.NotReady: 503,
+}
+RETRY_AFTER = {429: timedelta(seconds=10), 503: timedelta(seconds=5)}  # where the refusal names no time
+CHALLENGE = 'Bearer realm="assent"'  # RFC 6750, section 3
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = structlog.get_logger(__name__)
+
+
+def status(refusal: Refusal) -> int:
+    """Return the HTTP status of a refusal: that of its nearest class in the tree."""
+    return next(STATUSES[kind] for kind in type(refusal).__mro__ if kind in STATUSES)
+
+
+def answer(refusal: Refusal, instance: str) -> web.Response:
+    """Return a refusal as a problem; `instance` is the path at which it happened."""
+    code = status(refusal)
+    extra = {}
+    if refusal.pointers:
+        # RFC 9457, section 3: JSON pointers as fragments of the body.
+        extra["errors"] = [{"pointer": f"#{at}", "detail": detail} for at, detail in refusal.pointers]
+    response = _problem(code, refusal.slug(), refusal.sentence(), refusal.detail, instance, extra)
+    after = refusal.retry_after or RETRY_AFTER.get(code)
+    if after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(after.total_seconds())))
+    if code == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    return response
+
+
+def install(app: web.Application, ids: Ids) -> None:
+    """Give every answer of `app` an `X-Request-ID`, and make a problem of whatever goes wrong.
+
+    The id is always ours: one from outside could forge the log's.
+    """
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[REQUEST_ID] = ids.secret()[:REQUEST_ID_LENGTH]
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return answer(refusal, request.path)
+        except web.HTTPException as error:
+            if error.status < HTTPStatus.BAD_REQUEST:
+                raise
+            return _of_http(error, request)
+        except ConnectionError:
+            raise  # the client left; aiohttp closes
+        except Exception:
+            log.exception("http.failed", request_id=request[REQUEST_ID], method=request.method, path=_route(request))
+            return _failure(request)
+
+    async def label(request: web.Request, response: web.StreamResponse) -> None:
+        # Here, not in the middleware: it also reaches streams and answers made before any middleware ran.
+        if REQUEST_ID not in request:
+            request[REQUEST_ID] = ids.secret()[:REQUEST_ID_LENGTH]
+        response.headers["X-Request-ID"] = request[REQUEST_ID]
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+
+    app.middlewares.insert(0, guard)
+    app.on_response_prepare.append(label)
+
+
+def _problem(
+    code: int, slug: str, title: str, detail: str, instance: str, extra: dict[str, object]
+) -> web.Response:
+    body = {
+        "type": f"{URN}{slug}",
+        "title": title,
+        "status": code,
+        "detail": detail,
+        "instance": instance,
+        **extra,
+    }
+    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+    return web.Response(body=orjson.dumps(body), status=code, headers=headers)
+
+
+def _of_http(error: web.HTTPException, request: web.Request) -> web.Response:
+    """Return what aiohttp refuses as a problem; a missing route reads like anything else that is not there."""
+    if error.status == HTTPStatus.NOT_FOUND:
+        return answer(errors.Unknown(), request.path)
+    if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return answer(errors.TooLarge(), request.path)
+    phrase = HTTPStatus(error.status).phrase
+    response = _problem(error.status, phrase.lower().replace(" ", "-"), phrase, _advice(error), request.path, {})
+    for name in ("Allow", "Accept", "Retry-After"):
+        if name in error.headers:
+            response.headers[name] = error.headers[name]
+    return response
+
+
+def _advice(error: web.HTTPException) -> str:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return f"Use one of these methods here: {', '.join(sorted(error.allowed_methods))}."
+    own = error.text or ""
+    return error.reason if own.startswith(f"{error.status}:") else own or error.reason
+
+
+def _failure(request: web.Request) -> web.Response:
+    detail = f"Try again; if it stays, give an operator this id: {request[REQUEST_ID]}."
+    return _problem(500, "failure", "Something went wrong on our side.", detail, request.path, {})
+
+
+def _route(request: web.Request) -> str:
+    """Return the route's pattern, not the path: paths may hold secrets."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
