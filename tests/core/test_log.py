@@ -101,6 +101,7 @@ CONSISTENCY = {  # (old, new): proof
         "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
     ],
 }
+INCLUSION_OF_FOUR = [bytes.fromhex(INCLUSION[0, 8][2])]  # leads from the root of four to that of eight
 MANY = [leaf_hash(b"%d" % number) for number in range(140)]
 
 # C2SP signed-note, "Verifier keys", the example.
@@ -244,6 +245,14 @@ def test_no_consistency_proof_leads_backwards_or_beyond(old: int, new: int) -> N
         consistency_proof(LEAVES, old, new)
 
 
+def test_a_node_or_root_never_passes_for_a_leaf() -> None:
+    root = bytes.fromhex(ROOTS[8])
+    with pytest.raises(LogBroken):
+        verify_inclusion(root, 0, 8, [], root)
+    with pytest.raises(LogBroken):
+        verify_inclusion(bytes.fromhex(ROOTS[4]), 0, 8, INCLUSION_OF_FOUR, root)
+
+
 def spoilt(proof: list[bytes]) -> list[list[bytes]]:
     """Every bit-flip of a byte, cut, addition and swap worth trying."""
     junk = leaf_hash(b"junk")
@@ -342,6 +351,15 @@ def test_a_witness_alone_does_not_make_a_checkpoint() -> None:
     note = sign_note(checkpoint_body(ORIGIN, 8, root_of(LEAVES)), WITNESS.name, OTHER_KEY)
     with pytest.raises(LogBroken, match="not signed by its origin"):
         open_note(note, [VERIFIER, WITNESS])
+
+
+def test_a_signature_has_one_spelling() -> None:
+    assert NOTES[0].endswith("=\n")
+    last = NOTES[0][-3]
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    same_bytes = NOTES[0][:-3] + alphabet[alphabet.index(last) + 1] + "=\n"
+    with pytest.raises(LogBroken, match="base64"):
+        open_note(same_bytes, [VERIFIER])
 
 
 def test_one_wrong_signature_of_a_known_key_spoils_the_note() -> None:
@@ -566,6 +584,11 @@ def test_a_whole_log_holds_against_its_checkpoints() -> None:
     assert verify_entries(LOG, NOTES, [VERIFIER]) == Verified(11, root, 3)
     assert verify_entries(iter(LOG), [], []) == Verified(11, root, 0)
     assert verify_entries([], [], []) == Verified(0, EMPTY_ROOT, 0)
+
+
+def test_a_wrong_number_in_the_column_alone_names_its_place() -> None:
+    with pytest.raises(LogBroken, match="entry 3: it is missing: entry 4 stands in its place"):
+        verify_entries([*LOG[:3], (4, *LOG[3][1:]), *LOG[4:]], NOTES, [VERIFIER])
 
 
 def test_entries_after_the_last_checkpoint_are_walked_too() -> None:

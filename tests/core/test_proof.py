@@ -1,6 +1,7 @@
 """Bundles written by the bot, read by the stand-alone verifier that shares no code with it."""
 
 import ast
+import hmac
 import json
 import subprocess
 import sys
@@ -255,6 +256,60 @@ def test_a_spoilt_bundle_proves_nothing(spoil: Spoil) -> None:
 def test_a_signed_text_that_is_no_checkpoint_proves_nothing(body: str) -> None:
     with pytest.raises(NotProven):
         checked(a_bundle() | {"checkpoint": sign_note(body, ORIGIN, KEY)})
+
+
+def a_lie(
+    text: str, *, place: int = 0, size: int = 1, opened: list[dict[str, object]] | None = None
+) -> dict[str, Any]:
+    """A bundle of one entry that the log itself forged: signed, and with no proof needed."""
+    note = sign_note(checkpoint_body(ORIGIN, size, leaf_hash(text.encode())), ORIGIN, KEY)
+    entry = {"sequence": place, "entry": text, "proof": []}
+    return {
+        "format": "assent-proof/1",
+        "request_id": "req_1",
+        "checkpoint": note,
+        "entries": [entry],
+        "opened": opened or [],
+    }
+
+
+def test_even_the_log_cannot_sign_an_entry_that_is_not_plain() -> None:
+    plain = '{"request_id":"req_1","sequence":0}'
+    assert checked(a_lie(plain)).size == 1
+    for lie in (
+        a_lie(plain, size=2),  # the root of two, itself shown as a leaf
+        a_lie('{"request_id":"req_1","sequence":1}', place=1),  # beyond the end
+        a_lie('{"request_id":"req_1","sequence":1}'),  # another place inside
+        a_lie('{"request_id":"req_2","sequence":0}'),
+        a_lie('{"request_id":"req_1","sequence":0,"sequence":0}'),
+        a_lie('{"request_id":"req_2","request_id":"req_1","sequence":0}'),
+        a_lie('{"request_id":"req_1","sequence":0,"x":0.5}'),
+        a_lie('{"request_id":"req_1","sequence":0,"x":NaN}'),
+        a_lie('{"request_id":"req_1","sequence":0,"x":' + "[" * 40 + "]" * 40 + "}"),
+    ):
+        with pytest.raises(NotProven):
+            checked(lie)
+
+
+@pytest.mark.parametrize(("salt", "opens"), [(SALT, True), (SALT[:15], False)])
+def test_a_commitment_with_a_short_salt_opens_nothing(salt: bytes, opens: bool) -> None:
+    commitment = hmac.digest(salt, b"yes", "sha256").hex()
+    text = f'{{"reason":"{commitment}","request_id":"req_1","sequence":0}}'
+    lie = a_lie(text, opened=[{"sequence": 0, "field": "reason", "salt": salt.hex(), "value": "yes"}])
+    if opens:
+        assert checked(lie).entries[0].opened == {("reason",): "yes"}
+    else:
+        with pytest.raises(NotProven):
+            checked(lie)
+
+
+def test_a_signature_has_one_spelling() -> None:
+    note = a_note()
+    assert note.endswith("=\n")
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    same_bytes = note[:-3] + alphabet[alphabet.index(note[-3]) + 1] + "=\n"
+    with pytest.raises(NotProven, match="malformed"):
+        checked(a_bundle() | {"checkpoint": same_bytes})
 
 
 json_values = st.recursive(
