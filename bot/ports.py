@@ -203,7 +203,7 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegistryEdit:
-    """An admin's change to the registry: each part present is inserted or replaced, atomically with `entry`."""
+    """A change to the registry: each part present is inserted or replaced, together with `entry`."""
 
     entry: Entry
     agents: tuple[Agent, ...] = ()
@@ -395,7 +395,7 @@ class Notifier(Protocol):
 
 
 class Caller(Protocol):
-    """Sends a signed callback. Raises only `Later`, `Never` or `Unsure`, or `Gone` when the receiver answers 410."""
+    """Sends a signed callback. Raises only `Later`, `Never`, `Unsure`, and `Gone` for a 410."""
 
     async def call(
         self, executor: Executor, callback: Callback, request: Request, grant: str | None
@@ -432,6 +432,10 @@ class Signer(Protocol):
 
     def commitment(self, value: bytes) -> str:
         """Return the keyed commitment of a redacted value, lowercase hex."""
+        ...
+
+    def verifier_keys(self) -> tuple[str, ...]:
+        """Return the verifier keys of our checkpoints, newest first, as `name+id+base64`."""
         ...
 
     def seal(self, secret: bytes) -> bytes: ...

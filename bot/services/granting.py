@@ -21,6 +21,7 @@ from bot.core.terms import (
     RequestId,
     Send,
     State,
+    Subject,
 )
 from bot.ports import Callback, Clock, Policies, Store
 
@@ -42,6 +43,13 @@ class Granting:
     policies: Policies
     clock: Clock
     trust: LogTrust
+
+    async def subject(self, executor: Executor, grant_id: GrantId) -> Subject:
+        """Return for whom this executor's grant is, so that a digest can be recomputed; raises `Unknown`."""
+        request = await self.store.by_grant(grant_id)
+        if request.grant is None or request.grant.executor != executor.name:
+            raise Unknown
+        return request.subject
 
     async def redeem(
         self, executor: Executor, grant_id: GrantId, digest: Digest, key: str | None, by: Actor

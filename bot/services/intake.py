@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.core.action import digest
 from bot.core.errors import AgentPaused, NotReady, Stale, Unknown
 from bot.core.machine import Cancel, opened, step
-from bot.core.policy import Bundle, candidates, frozen_by, plan
+from bot.core.policy import candidates, frozen_by, plan
 from bot.core.terms import (
     Actor,
     Agent,
@@ -23,7 +23,7 @@ from bot.core.terms import (
     State,
     Subject,
 )
-from bot.ports import Clock, Committed, Ids, InForce, Policies, Signer, Store
+from bot.ports import Clock, Committed, Ids, Policies, Signer, Store
 
 TRIES = 8  # a commit is stale only when another one won, so somebody always gets on
 
@@ -72,7 +72,7 @@ class Intake:
             executes=agent.executes,
             commit=self.signer.commitment,
         )
-        planned = _frozen(planned, force, registry, ask.action.name)
+        planned = _frozen(planned, registry, ask.action.name)
         request = self._request(agent, ask, planned, now)
         roster = await self.policies.roster(request, registry)
         change = opened(request, roster, by, now)
@@ -113,9 +113,7 @@ class Intake:
             raise Unknown
         return request
 
-    async def wait(
-        self, agent: Agent, request_id: RequestId, since: State, timeout: timedelta
-    ) -> Request:
+    async def wait(self, agent: Agent, request_id: RequestId, since: State, timeout: timedelta) -> Request:
         """Return the request as soon as its state is not `since`, or as it stands when the time is up."""
         with self.store.watch(request_id) as watch:
             request = await self.show(agent, request_id)
@@ -149,7 +147,7 @@ class Intake:
         raise NotReady
 
 
-def _frozen(planned: Plan, force: InForce, registry: Registry, action: str) -> Plan:
+def _frozen(planned: Plan, registry: Registry, action: str) -> Plan:
     """Return the plan, turned into a denial while an admin's freeze covers the action."""
     freeze = frozen_by(registry.freezes, action)
     if freeze is None:
@@ -157,8 +155,3 @@ def _frozen(planned: Plan, force: InForce, registry: Registry, action: str) -> P
     rules = (*planned.rules, RuleId(f"freeze:{freeze.pattern}"))
     reason = f"Frozen by an admin: {freeze.reason}"
     return replace(planned, effect=Effect.DENY, rules=rules, reason=reason, stages=(), uses=())
-
-
-def bundle_of(policies: Policies) -> Bundle:
-    """Return the bundle in force."""
-    return policies.current().bundle

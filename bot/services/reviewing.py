@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from bot.core import effects
 from bot.core.card import card, content_digest
-from bot.core.errors import NotReady, Refusal, Stale
+from bot.core.errors import DirectoryStale, NotReady, Refusal, Stale
 from bot.core.machine import Decide, step
-from bot.core.terms import Actor, Digest, Entry, EntryKind, PersonName, Request, RequestId, Verdict
-from bot.core.terms import Change as Change
-from bot.ports import Clock, Policies, Store
+from bot.core.terms import Actor, Change, Digest, EntryKind, PersonName, Request, RequestId, Verdict
+from bot.ports import Clock, InForce, Policies, Store
 
 TRIES = 8
+STALE_AFTER = timedelta(minutes=15)  # POLICY.md: how long reviews go on under the last good directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Reviewing:
             registry = await self.store.registry()
             now = self.clock.now()
             try:
+                _refuse_stale(self.policies.current(), now)
                 roster = await self.policies.roster(request, registry)
                 shown = content_digest(card(request, now, page="", limit=0))
                 command = Decide(person, verdict, reason, digest, complete, roster, by, shown)
@@ -56,16 +59,12 @@ class Reviewing:
         raise NotReady
 
     async def _refused(self, request: Request, verdict: Verdict, refusal: Refusal, by: Actor) -> None:
-        entry = Entry(
-            kind=EntryKind.REVIEW_REFUSED,
-            at=self.clock.now(),
-            by=by,
-            request_id=request.id,
-            agent=request.subject.agent,
-            on_behalf_of=request.subject.on_behalf_of,
-            action_digest=request.digest,
-            policy_digest=request.plan.bundle,
-            decision=verdict.value,
-            facts={"refusal": refusal.slug()},
-        )
+        facts = {"refusal": refusal.slug()}
+        now = self.clock.now()
+        entry = effects.entry(EntryKind.REVIEW_REFUSED, request, by, now, decision=verdict.value, facts=facts)
         await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
+
+
+def _refuse_stale(force: InForce, now: datetime) -> None:
+    if force.broken_since is not None and now - force.broken_since >= STALE_AFTER:
+        raise DirectoryStale

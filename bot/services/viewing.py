@@ -1,4 +1,4 @@
-"""Who may see what: approvers, the people a request concerns, admins and auditors; to others it does not exist."""
+"""Who may see what: approvers, those it concerns, admins and auditors; to others it does not exist."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from bot.core.log.note import (
     sign_note,
     verifier_of,
 )
-from bot.core.log.walk import Verified, verify_entries
+from bot.core.log.walk import Verified, Walk, verify_entries
 
 __all__ = [
     "EMPTY_ROOT",
@@ -48,6 +48,7 @@ __all__ = [
     "Tree",
     "Verified",
     "Verifier",
+    "Walk",
     "checkpoint_body",
     "commit",
     "commitment_matches",

@@ -19,12 +19,8 @@ class Verified:
     checkpoints: int
 
 
-def verify_entries(
-    entries: Iterable[tuple[int, bytes, bytes]],
-    checkpoints: Iterable[str | bytes],
-    verifiers: Iterable[Verifier],
-) -> Verified:
-    """Walk (sequence, entry, stored leaf hash) in order; raise `LogBroken` at the first bad entry.
+class Walk:
+    """The whole log, taken page by page, so that no log is too long for memory.
 
     1. Every checkpoint (a signed note, in any order) opens with the verifiers.
     2. Sequences run from 0 without a gap, in the column and inside the entry; the entry is canonical.
@@ -34,19 +30,59 @@ def verify_entries(
     Entries after the last checkpoint are held by their hashes alone: with nothing signed over them,
     their removal cannot show.
     """
-    known = tuple(verifiers)
-    marks = sorted((open_note(note, known) for note in checkpoints), key=lambda mark: mark.size)  # 1
-    tree, rest = Tree.empty(), iter(entries)
-    for mark in marks:
-        held = tree.size
-        tree = tree.extend(_leaves(islice(rest, mark.size - held), held))
-        if tree.size < mark.size:  # 4
-            raise LogBroken(f"it is missing: a checkpoint was signed over {mark.size} entries", tree.size)
-        if tree.root() != mark.root:  # 4
-            suspect = min(held, mark.size - 1) if mark.size else None
-            raise LogBroken(f"this or a later one is not what the checkpoint at {mark.size} signed", suspect)
-    tree = tree.extend(_leaves(rest, tree.size))
-    return Verified(tree.size, tree.root(), len(marks))
+
+    def __init__(self, checkpoints: Iterable[str | bytes], verifiers: Iterable[Verifier]) -> None:
+        known = tuple(verifiers)
+        marks = sorted((open_note(note, known) for note in checkpoints), key=lambda mark: mark.size)  # 1
+        self._marks = tuple(marks)
+        self._held = 0  # checkpoints that held so far
+        self._tree = Tree.empty()
+
+    @property
+    def size(self) -> int:
+        """How many entries were taken."""
+        return self._tree.size
+
+    def take(self, entries: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Take the next (sequence, entry, stored leaf hash) in order; `LogBroken` at the first bad one."""
+        rest = iter(entries)
+        while True:
+            self._hold()
+            before = self._tree.size
+            room = self._marks[self._held].size - before if self._held < len(self._marks) else None
+            self._tree = self._tree.extend(_leaves(islice(rest, room), before))
+            if room is None or self._tree.size - before < room:
+                break
+
+    def finish(self) -> Verified:
+        """Return what held; `LogBroken` when the log is shorter than a checkpoint."""
+        self._hold()
+        if self._held < len(self._marks):  # 4
+            size = self._marks[self._held].size
+            raise LogBroken(f"it is missing: a checkpoint was signed over {size} entries", self._tree.size)
+        return Verified(self._tree.size, self._tree.root(), len(self._marks))
+
+    def _hold(self) -> None:
+        """Hold the tree against every checkpoint of its size."""
+        while self._held < len(self._marks) and (mark := self._marks[self._held]).size == self._tree.size:
+            if self._tree.root() != mark.root:  # 4
+                last_good = self._marks[self._held - 1].size if self._held else 0
+                suspect = min(last_good, mark.size - 1) if mark.size else None
+                raise LogBroken(
+                    f"this or a later one is not what the checkpoint at {mark.size} signed", suspect
+                )
+            self._held += 1
+
+
+def verify_entries(
+    entries: Iterable[tuple[int, bytes, bytes]],
+    checkpoints: Iterable[str | bytes],
+    verifiers: Iterable[Verifier],
+) -> Verified:
+    """Walk a log that is at hand as a whole; raise `LogBroken` at the first bad entry."""
+    walk = Walk(checkpoints, verifiers)
+    walk.take(entries)
+    return walk.finish()
 
 
 def _leaves(entries: Iterable[tuple[int, bytes, bytes]], start: int) -> Iterator[bytes]:

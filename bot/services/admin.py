@@ -1,0 +1,246 @@
+"""What operators and admins do to agents, executors, keys, freezes and grants; each act is an audit entry."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.core.errors import Conflict, Malformed, NotReady, Stale, Unknown, UnknownPerson
+from bot.core.fingerprint import fingerprint
+from bot.core.literal import identifier
+from bot.core.machine import Cancel, Revoke, step
+from bot.core.terms import (
+    Actor,
+    Agent,
+    AgentName,
+    Entry,
+    EntryKind,
+    Executor,
+    ExecutorName,
+    Freeze,
+    Key,
+    KeyKind,
+    PersonName,
+    Registry,
+    Request,
+    RequestId,
+    State,
+)
+from bot.ports import Clock, Ids, Policies, RegistryEdit, Signer, Store
+
+PENDING_MAX = 100  # pending requests of one agent, unless its registration says otherwise
+PER_MINUTE = 120  # asks of one agent a minute, likewise
+TOKEN_MAX = timedelta(hours=12)  # SECURITY.md 30: a person's token is short, and can only be shortened
+OVERLAP = timedelta(hours=24)  # how long a rotated key goes on working beside its successor
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The registry's editor. Secrets are returned once and stored hashed, webhook secrets encrypted."""
+
+    store: Store
+    policies: Policies
+    clock: Clock
+    ids: Ids
+    signer: Signer
+
+    # ── agents ───────────────────────────────────────────────────────────────────────────────────
+
+    async def add_agent(
+        self,
+        name: str,
+        owner: PersonName,
+        acts_for: Iterable[PersonName],
+        executes: bool,
+        by: Actor,
+        pending_max: int = PENDING_MAX,
+        per_minute: int = PER_MINUTE,
+    ) -> str:
+        """Register an agent and return its key; raises `Conflict`, `UnknownPerson`, `Malformed`."""
+        named = AgentName(identifier(name))
+        registry = await self.store.registry()
+        _free(named, registry.agents, "agent")
+        if executes:
+            _free(named, registry.executors, "executor")
+        people = frozenset(acts_for) or frozenset((owner,))
+        for person in (owner, *people):
+            self._require_person(person)
+        now = self.clock.now()
+        agent = Agent(named, owner, people, executes, pending_max, per_minute, now)
+        secret, key = self._key(KeyKind.AGENT, name)
+        own = (Executor(ExecutorName(named), None, (), now),) if executes else ()
+        entry = self._entry("agents add", by, {"agent": named, "key": key.id}, {"owner": owner})
+        await self.store.edit(RegistryEdit(entry, agents=(agent,), executors=own, keys=(key,)))
+        return secret
+
+    async def pause(self, name: str, by: Actor) -> None:
+        """Stop an agent from asking until it is resumed."""
+        await self._change_agent(name, "agents pause", by, paused=True)
+
+    async def resume(self, name: str, by: Actor) -> None:
+        """Let a paused agent ask again."""
+        await self._change_agent(name, "agents resume", by, paused=False)
+
+    async def _change_agent(self, name: str, command: str, by: Actor, *, paused: bool) -> None:
+        agent = (await self.store.registry()).agents.get(AgentName(name))
+        if agent is None:
+            raise Unknown(f"There is no agent {name}.")
+        changed = replace(agent, paused_at=self.clock.now() if paused else None)
+        entry = self._entry(command, by, {"agent": name})
+        await self.store.edit(RegistryEdit(entry, agents=(changed,)))
+
+    # ── executors ────────────────────────────────────────────────────────────────────────────────
+
+    async def add_executor(self, name: str, url: str | None, by: Actor) -> tuple[str, str]:
+        """Register an executor; return its webhook secret (`whsec_…`) and its key."""
+        named = ExecutorName(identifier(name))
+        registry = await self.store.registry()
+        _free(named, registry.executors, "executor")
+        if url is not None and not url.startswith(("https://", "http://")):
+            raise Malformed(f"{url} is not an http or https address.")
+        webhook = self._webhook()
+        secret, key = self._key(KeyKind.EXECUTOR, name)
+        executor = Executor(named, url, (self.signer.seal(webhook.encode()),), self.clock.now())
+        entry = self._entry("executors add", by, {"executor": named, "key": key.id}, {"url": url or ""})
+        await self.store.edit(RegistryEdit(entry, executors=(executor,), keys=(key,)))
+        return webhook, secret
+
+    async def rotate_webhook(self, name: str, by: Actor) -> str:
+        """Return a new webhook secret; callbacks carry a signature by the one before it too."""
+        executor = (await self.store.registry()).executors.get(ExecutorName(name))
+        if executor is None:
+            raise Unknown(f"There is no executor {name}.")
+        webhook = self._webhook()
+        sealed = (self.signer.seal(webhook.encode()), *executor.secrets[:1])
+        entry = self._entry("executors rotate", by, {"executor": name})
+        changed = replace(executor, secrets=sealed, disabled_at=None)
+        await self.store.edit(RegistryEdit(entry, executors=(changed,)))
+        return webhook
+
+    def _webhook(self) -> str:
+        # Standard Webhooks: whsec_ and 24 to 64 bytes in base64; ours are 256 bits.
+        raw = base64.urlsafe_b64decode(self.ids.secret() + "=")
+        return f"whsec_{base64.b64encode(raw).decode()}"
+
+    # ── keys ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def person_token(self, person: PersonName, life: timedelta, by: Actor) -> str:
+        """Return a new token for a person; raises `UnknownPerson`, `Malformed` beyond twelve hours."""
+        self._require_person(person)
+        if not timedelta(0) < life <= TOKEN_MAX:
+            raise Malformed("A person's token lasts at most 12 hours.")
+        secret, key = self._key(KeyKind.PERSON, person, life)
+        entry = self._issued(key, by)
+        await self.store.edit(RegistryEdit(entry, keys=(key,)))
+        return secret
+
+    async def rotate(self, kind: KeyKind, name: str, by: Actor) -> str:
+        """Return a new key; those before it work for another day."""
+        registry = await self.store.registry()
+        now = self.clock.now()
+        held = [
+            k for k in registry.keys.values() if k.kind is kind and k.name == name and k.revoked_at is None
+        ]
+        if not held:
+            raise Unknown(f"There is no {kind.value} {name} with a key in force.")
+        ends = now + OVERLAP
+        old = tuple(replace(k, expires_at=min(k.expires_at or ends, ends)) for k in held)
+        secret, key = self._key(kind, name)
+        await self.store.edit(RegistryEdit(self._issued(key, by), keys=(key, *old)))
+        return secret
+
+    async def revoke_key(self, key_id: str, by: Actor) -> None:
+        """Revoke one key at once; raises `Unknown`."""
+        found = [k for k in (await self.store.registry()).keys.values() if k.id == key_id]
+        if not found:
+            raise Unknown(f"There is no key {key_id}; `keys list` shows their ids.")
+        await self._revoke(found, by)
+
+    async def revoke_all(self, kind: KeyKind, name: str, by: Actor) -> int:
+        """Revoke every key of a principal at once; return how many were in force."""
+        found = _in_force(await self.store.registry(), kind, name)
+        if not found:
+            raise Unknown(f"There is no {kind.value} {name} with a key in force.")
+        await self._revoke(found, by)
+        return len(found)
+
+    async def _revoke(self, keys: list[Key], by: Actor) -> None:
+        now = self.clock.now()
+        facts = {"keys": " ".join(key.id for key in keys)}
+        entry = Entry(kind=EntryKind.KEY_REVOKED, at=now, by=by, facts=facts)
+        revoked = tuple(replace(key, revoked_at=key.revoked_at or now) for key in keys)
+        await self.store.edit(RegistryEdit(entry, keys=revoked))
+
+    # ── the kill switch and grants ───────────────────────────────────────────────────────────────
+
+    async def freeze(self, pattern: str, reason: str, by: Actor) -> None:
+        """Stop actions that match `pattern` (`*` is everything): none is taken in, none redeemed."""
+        freeze = Freeze(pattern, reason, by.name, self.clock.now())
+        entry = self._entry("freeze", by, {"pattern": pattern}, {"reason": reason})
+        await self.store.edit(RegistryEdit(entry, freeze=freeze))
+
+    async def unfreeze(self, pattern: str, by: Actor) -> None:
+        """Lift a freeze; raises `Unknown`."""
+        if all(freeze.pattern != pattern for freeze in (await self.store.registry()).freezes):
+            raise Unknown(f"Nothing is frozen under {pattern}.")
+        entry = self._entry("unfreeze", by, {"pattern": pattern})
+        await self.store.edit(RegistryEdit(entry, unfreeze=pattern))
+
+    async def revoke(self, request_id: RequestId, reason: str | None, by: Actor) -> Request:
+        """Withdraw a request: a pending one is cancelled, an unused grant revoked."""
+        for _ in range(8):
+            request = await self.store.get(request_id)
+            pending = request.state is State.PENDING
+            command = Cancel(by, reason) if pending else Revoke(by, reason)
+            try:
+                return (await self.store.commit(step(request, command, self.clock.now()))).request or request
+            except Stale:
+                continue
+        raise NotReady
+
+    async def redeliver(self, letter_id: int, by: Actor) -> None:
+        """Queue a dead letter again; raises `Unknown`."""
+        entry = self._entry("deliveries redeliver", by, {"delivery": str(letter_id)})
+        await self.store.redeliver(letter_id, self.clock.now(), entry)
+
+    # ── shared ───────────────────────────────────────────────────────────────────────────────────
+
+    def _key(self, kind: KeyKind, name: str, life: timedelta | None = None) -> tuple[str, Key]:
+        secret = f"assent_{kind.value}_{self.ids.secret()}"
+        hashed = fingerprint(secret)
+        now = self.clock.now()
+        # The id names the key in lists and in the log; it gives nothing of the secret away.
+        return secret, Key(hashed[:12], kind, name, hashed, now, now + life if life else None)
+
+    def _issued(self, key: Key, by: Actor) -> Entry:
+        facts = {"key": key.id, "kind": key.kind.value}
+        return Entry(
+            kind=EntryKind.KEY_ISSUED, at=self.clock.now(), by=by, facts=facts, private={"name": key.name}
+        )
+
+    def _entry(
+        self, command: str, by: Actor, facts: Mapping[str, str], private: Mapping[str, str] | None = None
+    ) -> Entry:
+        return Entry(
+            kind=EntryKind.ADMIN,
+            at=self.clock.now(),
+            by=by,
+            facts={"command": command, **facts},
+            private=private or {},
+        )
+
+    def _require_person(self, person: PersonName) -> None:
+        if person not in self.policies.current().directory.people:
+            raise UnknownPerson(f"{person} is not in the directory; add them to directory.yaml first.")
+
+
+def _in_force(registry: Registry, kind: KeyKind, name: str) -> list[Key]:
+    keys = registry.keys.values()
+    return [key for key in keys if key.kind is kind and key.name == name and key.revoked_at is None]
+
+
+def _free(name: str, taken: Collection[str], what: str) -> None:
+    if name in taken:
+        raise Conflict(f"There is already an {what} {name}.")

@@ -1,0 +1,149 @@
+"""The log proves itself: checkpoints are signed and kept elsewhere, all of it walked, one request proven."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.core.errors import Unknown
+from bot.core.log import (
+    LogBroken,
+    Tree,
+    Verified,
+    Verifier,
+    Walk,
+    open_note,
+    parse_verifier,
+    proof_bundle,
+    root_of,
+    unseal,
+)
+from bot.core.terms import SYSTEM, Entry, EntryKind, Json, RequestId
+from bot.ports import Checkpoint, Checkpoints, Clock, Sealed, Signer, Store
+
+PAGE = 5000  # entries read at once: some megabytes
+
+
+@dataclass(slots=True)
+class Auditing:
+    """Checkpoints, verification, proofs, exports."""
+
+    store: Store
+    clock: Clock
+    signer: Signer
+    kept: Checkpoints
+    _tree: Tree = field(default_factory=Tree.empty)
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """Sign the log as it stands and keep the note outside too; None when nothing is new."""
+        last = await self.store.last_checkpoint()
+        size = await self.store.size()
+        # The entry that tells of a checkpoint is no reason for the next one.
+        if last is not None and size <= last.size + 1:
+            return None
+        await self._grow(size)
+        note = self.signer.checkpoint(self._tree.size, self._tree.root())
+        checkpoint = Checkpoint(self._tree.size, self._tree.root(), note, self.clock.now())
+        facts = {"size": str(checkpoint.size), "root": checkpoint.root.hex()}
+        entry = Entry(kind=EntryKind.CHECKPOINT, at=checkpoint.at, by=SYSTEM, facts=facts)
+        await self.store.put_checkpoint(checkpoint, entry)
+        self.kept.keep(checkpoint)
+        return checkpoint
+
+    async def _grow(self, size: int) -> None:
+        """Bring our own tree to `size` from the stored leaves: the root is computed, never read."""
+        while self._tree.size < size:
+            leaves = await self.store.leaves(self._tree.size, min(PAGE, size - self._tree.size))
+            if not leaves:
+                raise LogBroken("it is missing", self._tree.size)
+            self._tree = self._tree.extend(leaves)
+
+    async def distrust(self) -> str | None:
+        """Say why grants must not be issued: the log is shorter than, or not what, a checkpoint signed.
+
+        Both the newest checkpoint in the database and the newest kept outside are asked: someone who can
+        restore one need not be able to restore the other.
+        """
+        last = await self.store.last_checkpoint()
+        notes = [note for note in (last.note if last else None, self.kept.newest()) if note]
+        try:
+            marks = sorted((open_note(note, self.verifiers()) for note in notes), key=lambda mark: mark.size)
+            for mark in marks:
+                if await self.store.size() < mark.size:
+                    raise LogBroken(f"it is missing: a checkpoint was signed over {mark.size} entries")
+                await self._grow(mark.size)
+                leaves = await self._leaves(mark.size)
+                if root_of(leaves) != mark.root:
+                    raise LogBroken(f"the first {mark.size} entries are not what the checkpoint signed")
+        except LogBroken as broken:
+            return str(broken)
+        return None
+
+    async def verify(
+        self, extra: tuple[str, ...] = (), progress: Callable[[int, int], None] | None = None
+    ) -> Verified:
+        """Walk the whole log against every checkpoint in the database, the newest outside, and `extra`.
+
+        Raises `LogBroken` naming the first bad entry.
+        """
+        notes = [checkpoint.note for checkpoint in await self.store.checkpoints()]
+        outside = self.kept.newest()
+        notes += [note for note in (outside, *extra) if note and note not in notes]
+        walk = Walk(notes, self.verifiers())
+        size = await self.store.size()
+        while page := await self.store.entries(walk.size, PAGE):
+            walk.take((entry.sequence, entry.body, entry.leaf) for entry in page)
+            if progress:
+                progress(walk.size, size)
+        return walk.finish()
+
+    async def prove(self, request_id: RequestId, opened: bool) -> dict[str, Json]:
+        """Return a document that proves what the log holds of a request; `opened` adds names and reasons.
+
+        A fresh checkpoint is signed first when the request's last entry is not under one yet.
+        """
+        entries = await self.store.entries_of(request_id)
+        if not entries:
+            raise Unknown(f"The log holds nothing of {request_id}.")
+        last = await self.store.last_checkpoint()
+        if last is None or last.size <= entries[-1].sequence:
+            last = await self.checkpoint() or last
+        if last is None:
+            raise Unknown("There is no checkpoint yet.")
+        openings = await self.store.openings([e.sequence for e in entries]) if opened else []
+        return proof_bundle(
+            request_id,
+            [(entry.sequence, entry.body) for entry in entries],
+            await self._leaves(last.size),
+            last.note,
+            self.verifiers(),
+            openings,
+        )
+
+    async def export(self, since: datetime | None, until: datetime | None) -> AsyncIterator[bytes]:
+        """Yield the entries of a time range as JSON Lines, exactly as their leaves were hashed."""
+        start = 0
+        while page := await self.store.entries(start, PAGE):
+            for entry in page:
+                if (since is None or entry.at >= since) and (until is None or entry.at < until):
+                    yield entry.body + b"\n"
+            start = page[-1].sequence + 1
+
+    async def story(self, request_id: RequestId) -> list[tuple[Sealed, dict[str, Json]]]:
+        """Return a request's entries, read; for the audit page."""
+        entries = await self.store.entries_of(request_id)
+        return [(entry, unseal(entry.body, entry.sequence)) for entry in entries]
+
+    async def _leaves(self, size: int) -> list[bytes]:
+        leaves: list[bytes] = []
+        while len(leaves) < size:
+            page = await self.store.leaves(len(leaves), min(PAGE, size - len(leaves)))
+            if not page:
+                raise LogBroken("it is missing", len(leaves))
+            leaves += page
+        return leaves
+
+    def verifiers(self) -> tuple[Verifier, ...]:
+        """Return the verifiers of our own checkpoints."""
+        return tuple(parse_verifier(text) for text in self.signer.verifier_keys())

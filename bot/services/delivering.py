@@ -1,0 +1,286 @@
+"""The outbox is emptied: each row says what to do where, and the request is read as it is by then.
+
+Every surface is treated alike: it may answer `Later`, `Never` or `Unsure`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from bot.core import effects
+from bot.core.card import Card, card, content_digest
+from bot.core.deadline import GIVE_UP_AFTER, retry_after
+from bot.core.notes import alert, note
+from bot.core.terms import (
+    SYSTEM,
+    CallbackKind,
+    Entry,
+    EntryKind,
+    ExecutorName,
+    OutboxKind,
+    PersonName,
+    Request,
+    Send,
+    State,
+)
+from bot.ports import (
+    Caller,
+    Claimed,
+    Clock,
+    Gone,
+    Later,
+    Never,
+    Notifier,
+    Place,
+    Policies,
+    Posted,
+    RegistryEdit,
+    Signer,
+    Store,
+    Unsure,
+)
+
+LEASE = timedelta(seconds=60)  # longer than the longest send, so that nobody sends beside us
+AT_ONCE = 64  # sends under way in one process: slow receivers hold places, not the others
+
+
+@dataclass(slots=True)
+class Delivering:
+    """Sends what waits; `jitter` gives a number in [0, 1)."""
+
+    store: Store
+    policies: Policies
+    clock: Clock
+    signer: Signer
+    notifiers: Mapping[str, Notifier]
+    caller: Caller
+    public_url: str
+    jitter: Callable[[], float]
+    _sending: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def deliver(self) -> int:
+        """Start sending what is due, as far as places are free; return how many were started."""
+        free = AT_ONCE - len(self._sending)
+        if free <= 0:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+            free = AT_ONCE - len(self._sending)
+        claimed = await self.store.claim(self.clock.now(), free, LEASE)
+        for row in claimed:
+            task = asyncio.create_task(self._send(row))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return len(claimed)
+
+    async def settle(self) -> None:
+        """Wait for everything that is being sent."""
+        while self._sending:
+            await asyncio.gather(*self._sending)
+
+    async def _send(self, row: Claimed) -> None:
+        verb = self._verb(row.send.kind)
+        try:
+            await verb(row)
+        except Later as later:
+            await self._again(row, str(later), later.after)
+        except Unsure as unsure:
+            # Looked for before it is posted again: see `_post`.
+            await self._again(row, f"not known whether it arrived: {unsure}", timedelta(0))
+        except Gone:
+            await self._disable(row)
+        except Never as never:
+            await self._bury(
+                row, str(never), "card-lost" if row.send.kind is OutboxKind.SHOW else "dead-letter"
+            )
+
+    def _verb(self, kind: OutboxKind) -> Callable[[Claimed], Awaitable[None]]:
+        verbs: dict[OutboxKind, Callable[[Claimed], Awaitable[None]]] = {
+            OutboxKind.SHOW: self._show,
+            OutboxKind.NOTE: self._note,
+            OutboxKind.TELL: self._tell,
+            OutboxKind.ALERT: self._alert,
+        }
+        return verbs[kind]
+
+    # ── cards ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _show(self, row: Claimed) -> None:
+        """Bring the card at one address up to date with the request as it is now."""
+        notifier, person = self._notifier(row.send.address)
+        if notifier is None:
+            await self.store.finish(row, None)
+            return
+        request = await self._request(row)
+        drawn = card(request, self.clock.now(), page=self._page(request), names=await self._names(request))
+        standing = {posted.address: posted for posted in await self.store.posted(request.id)}
+        posted = standing.get(row.send.address)
+        if posted is not None and posted.version >= request.version:
+            await self.store.finish(row, None)
+            return
+        posted = await self._put(row, notifier, person, drawn, posted)
+        await self.store.finish(row, self._shown(request, drawn, row), posted)
+
+    async def _put(
+        self, row: Claimed, notifier: Notifier, person: PersonName | None, drawn: Card, posted: Posted | None
+    ) -> Posted:
+        if posted is not None:
+            try:
+                return await notifier.update(drawn, posted)
+            except Never:
+                # Somebody deleted the card. The database is the truth; a card is a view: put up a new one.
+                if drawn.state is not State.PENDING:
+                    return posted
+        place = await notifier.find(row.send.address, person)
+        if row.attempts > 0:
+            # It may stand there since before a crash or a lost answer.
+            found = await notifier.seek(drawn.request_id, place)
+            if found is not None and (posted is None or found.message != posted.message):
+                return await notifier.update(drawn, _at(found, row.send.address))
+        return _at(await notifier.post(drawn, place), row.send.address)
+
+    def _shown(self, request: Request, drawn: Card, row: Claimed) -> Entry:
+        facts = {"address": row.send.address, "state": request.state.value}
+        return effects.entry(
+            EntryKind.SHOWN,
+            request,
+            SYSTEM,
+            self.clock.now(),
+            shown=content_digest(drawn),
+            facts=facts,
+        )
+
+    # ── words ────────────────────────────────────────────────────────────────────────────────────
+
+    async def _note(self, row: Claimed) -> None:
+        """Say one line about an event: in the card's thread, or to the person."""
+        notifier, person = self._notifier(row.send.address)
+        request = await self._request(row)
+        text = note(row.send.event, request, self.clock.now())
+        if notifier is not None and text is not None:
+            await self._say(row, notifier, person, request, text)
+        await self.store.finish(row, None)
+
+    async def _say(
+        self, row: Claimed, notifier: Notifier, person: PersonName | None, request: Request, text: str
+    ) -> None:
+        standing = {posted.address: posted for posted in await self.store.posted(request.id)}
+        posted = standing.get(row.send.address)
+        if posted is not None:
+            await notifier.reply(text, posted)
+        elif person is not None:
+            place = await notifier.find(row.send.address, person)
+            await notifier.tell(f"{text} {self._page(request)}", place)
+        elif row.attempts < 5:
+            raise Later(timedelta(seconds=2), "its card is not up yet")
+
+    async def _alert(self, row: Claimed) -> None:
+        """Tell every admin whom a surface can reach; the audit page shows it in any case."""
+        request = await self._request(row)
+        text = f"{alert(row.send.event, request)} {self._page(request)}"
+        directory = self.policies.current().directory
+        for name in sorted(name for name, person in directory.people.items() if person.admin):
+            notifier, person = self._notifier(f"person:{name}")
+            if notifier is not None:
+                await self._try_to_tell(notifier, f"person:{name}", person, text)
+        await self.store.finish(row, None)
+
+    async def _try_to_tell(
+        self, notifier: Notifier, address: str, person: PersonName | None, text: str
+    ) -> None:
+        try:
+            place: Place = await notifier.find(address, person)
+            await notifier.tell(text, place)
+        except (Never, Unsure):
+            return  # this admin cannot be reached there; the others are told all the same
+
+    # ── executors ────────────────────────────────────────────────────────────────────────────────
+
+    async def _tell(self, row: Claimed) -> None:
+        """Call the executor back about its request, unless the news is overtaken or it asks by itself."""
+        if row.callback_id is None:
+            raise Never("a callback row without its callback")
+        callback = await self.store.callback(row.callback_id)
+        request = await self.store.get(callback.request_id)
+        executor = (await self.store.registry()).executors.get(callback.executor)
+        overtaken = callback.kind is CallbackKind.APPROVED and request.state is not State.APPROVED
+        if executor is None or executor.url is None or executor.disabled_at is not None or overtaken:
+            await self.store.finish(row, None)
+            return
+        token = self.signer.grant(request) if callback.kind is CallbackKind.APPROVED else None
+        await self.caller.call(executor, callback, request, token)
+        facts = {"type": callback.kind.value, "sequence": str(callback.sequence)}
+        entry = effects.entry(EntryKind.DELIVERED, request, SYSTEM, self.clock.now(), facts=facts)
+        await self.store.finish(row, entry)
+
+    async def _disable(self, row: Claimed) -> None:
+        """The address answered 410: it wants no more callbacks, until an admin says otherwise."""
+        name = row.send.address.removeprefix("executor:")
+        now = self.clock.now()
+        executor = (await self.store.registry()).executors.get(ExecutorName(name))
+        if executor is not None:
+            facts = {"command": "executors disable", "executor": name, "cause": "410"}
+            entry = Entry(kind=EntryKind.ADMIN, at=now, by=SYSTEM, facts=facts)
+            await self.store.edit(RegistryEdit(entry, executors=(replace(executor, disabled_at=now),)))
+        await self._bury(row, "the address answered 410 Gone", "gone")
+
+    # ── when it does not work ────────────────────────────────────────────────────────────────────
+
+    async def _again(self, row: Claimed, problem: str, after: timedelta) -> None:
+        """Try later by the table, or give up when the news is of no use by then."""
+        now = self.clock.now()
+        due_at = now + max(after, retry_after(row.attempts + 1, self.jitter()))
+        useless_at = row.first_due_at + GIVE_UP_AFTER
+        if row.callback_id is not None:
+            callback = await self.store.callback(row.callback_id)
+            request = await self.store.get(callback.request_id)
+            if callback.kind is CallbackKind.APPROVED and request.grant is not None:
+                useless_at = request.grant.expires_at
+        if due_at >= useless_at:
+            await self._bury(row, problem, "dead-letter")
+        else:
+            await self.store.postpone(row, due_at, problem)
+
+    async def _bury(self, row: Claimed, problem: str, event: str) -> None:
+        now = self.clock.now()
+        facts = {"address": row.send.address, "kind": row.send.kind.value}
+        entry = Entry(
+            kind=EntryKind.DEAD,
+            at=now,
+            by=SYSTEM,
+            request_id=row.request_id,
+            facts=facts,
+            private={"problem": problem},
+        )
+        alarm = row.request_id is not None and row.send.kind is not OutboxKind.ALERT
+        alerts = (Send(OutboxKind.ALERT, effects.ADMINS, now, event),) if alarm else ()
+        await self.store.bury(row, problem, entry, alerts)
+
+    # ── whom and what about ──────────────────────────────────────────────────────────────────────
+
+    def _notifier(self, address: str) -> tuple[Notifier | None, PersonName | None]:
+        """Return the surface for an address; a person's is the first on which they have an account."""
+        surface, _, rest = address.partition(":")
+        if surface != "person":
+            return self.notifiers.get(surface), None
+        known = self.policies.current().directory.people.get(PersonName(rest))
+        accounts = {"slack": known.slack, "teams": known.teams} if known else {}
+        found = [self.notifiers[name] for name, held in accounts.items() if held and name in self.notifiers]
+        return (found[0] if found else None), PersonName(rest)
+
+    async def _request(self, row: Claimed) -> Request:
+        if row.request_id is None:
+            raise Never("an outbox row about no request")
+        return await self.store.get(row.request_id)
+
+    async def _names(self, request: Request) -> dict[str, frozenset[PersonName]]:
+        roster = await self.policies.roster(request, await self.store.registry())
+        return {name: people for name, people in roster.groups.items() if people is not None}
+
+    def _page(self, request: Request) -> str:
+        return f"{self.public_url}/requests/{request.id}"
+
+
+def _at(posted: Posted, address: str) -> Posted:
+    return Posted(posted.request_id, address, posted.place, posted.message, posted.version)

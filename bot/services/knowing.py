@@ -1,0 +1,74 @@
+"""Who holds this credential? Keys are looked up by their SHA-256; the secret itself is stored nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.errors import Forbidden, Unauthenticated
+from bot.core.fingerprint import fingerprint
+from bot.core.terms import (
+    Actor,
+    ActorKind,
+    Agent,
+    AgentName,
+    Executor,
+    ExecutorName,
+    Key,
+    KeyKind,
+    PersonName,
+    Proof,
+    Registry,
+    Surface,
+)
+from bot.ports import Clock, Policies, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Knowing:
+    """Turns a bearer secret into the principal it belongs to, or refuses."""
+
+    store: Store
+    policies: Policies
+    clock: Clock
+
+    async def agent(self, secret: str) -> tuple[Agent, Registry, Actor]:
+        """Return the agent whose key this is; raises `Unauthenticated`, `Forbidden`."""
+        key, registry = await self._key(secret, KeyKind.AGENT)
+        agent = registry.agents.get(AgentName(key.name))
+        if agent is None:
+            raise Unauthenticated
+        return agent, registry, _actor(ActorKind.AGENT, key)
+
+    async def executor(self, secret: str) -> tuple[Executor, Registry, Actor]:
+        """Return the executor whose key this is; raises `Unauthenticated`, `Forbidden`."""
+        key, registry = await self._key(secret, KeyKind.EXECUTOR)
+        executor = registry.executors.get(ExecutorName(key.name))
+        if executor is None:
+            raise Unauthenticated
+        return executor, registry, _actor(ActorKind.EXECUTOR, key)
+
+    async def person(self, secret: str) -> tuple[PersonName, Registry, Actor]:
+        """Return the person whose token this is, if the directory still knows them."""
+        key, registry = await self._key(secret, KeyKind.PERSON)
+        person = PersonName(key.name)
+        if person not in self.policies.current().directory.people:
+            raise Unauthenticated
+        return person, registry, _actor(ActorKind.PERSON, key)
+
+    async def _key(self, secret: str, kind: KeyKind) -> tuple[Key, Registry]:
+        registry = await self.store.registry()
+        key = registry.keys.get(fingerprint(secret))
+        if key is None or key.revoked_at is not None:
+            raise Unauthenticated
+        if key.expires_at is not None and self.clock.now() >= key.expires_at:
+            raise Unauthenticated("This token has expired; ask for a new one.")
+        if key.kind is not kind:
+            raise Forbidden(f"This door takes the key of {_A[kind]}, and this is the key of {_A[key.kind]}.")
+        return key, registry
+
+
+_A = {KeyKind.AGENT: "an agent", KeyKind.EXECUTOR: "an executor", KeyKind.PERSON: "a person"}
+
+
+def _actor(kind: ActorKind, key: Key) -> Actor:
+    return Actor(kind, key.name, Surface.API, f"key:{key.id}", Proof.KEY)

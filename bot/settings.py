@@ -1,0 +1,120 @@
+"""Every option of `serve`, with its unit, default and reason. An unknown `ASSENT_*` stops the start."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ASSENT_"
+
+
+class SettingsWrong(Exception):
+    """A setting that stops the start; the message names it and says what to do."""
+
+
+class Settings(BaseSettings):
+    """What two installations need differently, and nothing else."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    database_url: str = Field(
+        default="sqlite:///data/assent.db",
+        description="`sqlite:///PATH` for one process, `postgresql://…` for several replicas.",
+    )
+    policy: Path = Field(
+        default=Path("policy"), description="Folder of the policy bundle and directory.yaml, kept in git."
+    )
+    keys: Path = Field(
+        default=Path("data/keys"), description="Folder of signing and encryption keys, mode 0700."
+    )
+    checkpoints: Path = Field(
+        default=Path("data/checkpoints"),
+        description="Folder for signed checkpoints of the audit log; put it on another disk or a bucket.",
+    )
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; behind a proxy loopback is right."
+    )
+    port: int = Field(default=8400, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field(
+        default="",
+        description="How people and agents reach it, for links and sign-in; default http://HOST:PORT.",
+    )
+    egress_allow_private: bool = Field(
+        default=False,
+        description="Lets callbacks reach loopback and private addresses; only where executors live inside.",
+    )
+    slack_bot_token: SecretStr | None = Field(default=None, description="`xoxb-…`; turns Slack on.")
+    slack_signing_secret: SecretStr | None = Field(default=None, description="Proves that a call is Slack's.")
+    slack_app_token: SecretStr | None = Field(default=None, description="`xapp-…`; Socket Mode, no HTTP.")
+    slack_api_url: str = Field(
+        default="https://slack.com/api/",
+        description="Slack's Web API; another one only for tests and GovSlack.",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        scheme = url.partition("://")[0].partition("+")[0]
+        if scheme not in ("sqlite", "postgresql"):
+            raise ValueError("it must start with sqlite:/// or postgresql://")
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _whole_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+            raise ValueError("it must be like https://assent.example.com, with no path")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _whole_surfaces(self) -> Self:
+        if self.slack_bot_token and not (self.slack_signing_secret or self.slack_app_token):
+            raise ValueError("ASSENT_SLACK_SIGNING_SECRET is missing; see Basic Information of the Slack app")
+        if (self.slack_signing_secret or self.slack_app_token) and not self.slack_bot_token:
+            raise ValueError("ASSENT_SLACK_BOT_TOKEN is missing; see Install App of the Slack app")
+        return self
+
+
+def read(environment_file: Path | None = Path(".env")) -> Settings:
+    """Read the environment and `.env`; raises `SettingsWrong` naming the option and what to do."""
+    _refuse_unknown(environment_file)
+    try:
+        return Settings(_env_file=environment_file)  # type: ignore[call-arg]  # pydantic-settings' own argument
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The settings"
+        raise SettingsWrong(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def _refuse_unknown(environment_file: Path | None) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    names = [name for name in os.environ if name.upper().startswith(PREFIX)]
+    if environment_file is not None and environment_file.is_file():
+        lines = environment_file.read_text("utf-8").splitlines()
+        names += [line.partition("=")[0].removeprefix("export ").strip() for line in lines if "=" in line]
+    for name in sorted(n for n in names if n.upper().startswith(PREFIX) and n.upper() not in known):
+        close = difflib.get_close_matches(name.upper(), known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else " `python -m bot settings` lists them all."
+        raise SettingsWrong(f"{name} is not a setting of Assent.{hint}")
+
+
+def no_egress_proxy() -> dict[str, str]:
+    """Return the environment for child processes of the demo, without our own settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
+# How often things that nobody asks for happen; the same everywhere, so not settings.
+CLOCK_EVERY = timedelta(minutes=1)  # follow the database's clock
+CHECKPOINT_EVERY = timedelta(minutes=1)
+POLICY_EVERY = timedelta(seconds=1)  # look at the policy folder
+SWEEP_EVERY = timedelta(seconds=5)  # the safety net beside the date job

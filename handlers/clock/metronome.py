@@ -1,0 +1,126 @@
+"""APScheduler rings the services' bells. It holds no deadline: those are rows, so a restart loses none.
+
+One date job stands at the next due instant and is moved by commits that bring an earlier one. A slow safety
+net on the monotonic clock rings beside it: set the wall clock back an hour and the scheduler goes silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+Bell = Callable[[], Awaitable[object]]
+
+JUMP = 2.0  # seconds by which the wall clock may drift from the monotonic one between two rings
+
+log = structlog.get_logger()
+
+
+class Metronome:
+    """Rings `work` when something is due, and other bells at intervals."""
+
+    def __init__(
+        self,
+        work: Bell,
+        next_due: Callable[[], Awaitable[datetime | None]],
+        now: Callable[[], datetime],
+        wall: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        net: timedelta,
+    ) -> None:
+        self._work = work
+        self._next_due = next_due
+        self._now = now
+        self._wall = wall
+        self._monotonic = monotonic
+        self._net = net
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._wake = asyncio.Event()
+        self._armed_for: datetime | None = None
+        self._loop: asyncio.Task[None] | None = None
+        self._rang_at = monotonic()
+
+    def every(self, interval: timedelta, bell: Bell, name: str) -> None:
+        """Ring a bell at an interval; one that is still ringing is not rung again."""
+        trigger = IntervalTrigger(seconds=interval.total_seconds())
+        self._scheduler.add_job(_guarded, trigger, args=(bell, name), id=name, max_instances=1, coalesce=True)
+
+    def start(self) -> None:
+        """Start ringing in the running event loop."""
+        self._scheduler.start()
+        self._loop = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Stop ringing and wait for the work under way."""
+        self._scheduler.shutdown(wait=False)
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def ring(self) -> None:
+        """Ask for the work to be done now."""
+        self._wake.set()
+
+    def earlier(self, due_at: datetime) -> None:
+        """A commit brought something due at `due_at`: ring then, unless we ring before anyway."""
+        if self._armed_for is None or due_at < self._armed_for:
+            self._arm(due_at)
+
+    def silent_for(self) -> timedelta:
+        """Return how long ago the work last came to its end."""
+        return timedelta(seconds=self._monotonic() - self._rang_at)
+
+    def _arm(self, due_at: datetime) -> None:
+        wait = due_at - self._now()
+        self._armed_for = due_at
+        if wait <= timedelta(0):
+            self._wake.set()
+            return
+        # The scheduler reads the host's wall clock, so it is told how long, not when by the database's clock.
+        at = self._wall() + wait
+        self._scheduler.add_job(
+            self.ring, "date", run_date=at, id="next-due", replace_existing=True, misfire_grace_time=None
+        )
+
+    async def _run(self) -> None:
+        while True:
+            await self._rung()
+            self._wake.clear()
+            self._armed_for = None
+            await _guarded(self._work, "work")
+            self._rang_at = self._monotonic()
+            due_at = await self._soonest()
+            if due_at is not None:
+                self.earlier(due_at)
+
+    async def _rung(self) -> None:
+        """Wait for a ring, but never longer than the safety net; the event loop's own clock cannot jump."""
+        wall, started = self._wall(), self._monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._net.total_seconds()):
+                await self._wake.wait()
+        jump = (self._wall() - wall).total_seconds() - (self._monotonic() - started)
+        if abs(jump) > JUMP:
+            log.warning("clock.jumped", seconds=round(jump, 1))
+            for job in self._scheduler.get_jobs():
+                job.reschedule(job.trigger)  # else the scheduler sleeps until the old time comes round again
+
+    async def _soonest(self) -> datetime | None:
+        try:
+            return await self._next_due()
+        except Exception as error:  # an outer loop: the safety net rings again
+            log.warning("clock.blind", error=type(error).__name__)
+            return None
+
+
+async def _guarded(bell: Bell, name: str) -> None:
+    try:
+        await bell()
+    except Exception as error:  # an outer loop: one failed ring must not be the last
+        log.exception("clock.bell-failed", bell=name, error=type(error).__name__)
