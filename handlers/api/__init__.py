@@ -1,0 +1,73 @@
+"""The HTTP API of agents, executors and approvers: exactly the routes of the OpenAPI document."""
+
+from __future__ import annotations
+
+import orjson
+from aiohttp import web
+
+from bot.ports import Clock, Signer
+from bot.services.granting import Granting
+from bot.services.intake import Intake
+from bot.services.knowing import Knowing
+from bot.services.reviewing import Reviewing
+from bot.services.viewing import Viewing
+from handlers.api.agents import Agents
+from handlers.api.answers import Answers
+from handlers.api.approvers import Approvers
+from handlers.api.executors import Executors
+from handlers.api.openapi import document
+from handlers.api.pace import Pace
+from handlers.api.polls import Polls
+
+KEYS_MAX_AGE = 300  # seconds a verifier may keep our public keys; rotation keeps the old one in longer
+
+
+def install(
+    app: web.Application,
+    *,
+    knowing: Knowing,
+    intake: Intake,
+    granting: Granting,
+    reviewing: Reviewing,
+    viewing: Viewing,
+    clock: Clock,
+    signer: Signer,
+    public_url: str,
+) -> Polls:
+    """Add the API's routes to `app`; returns the long polls under way, for the metrics.
+
+    Client disconnects free their polls when the runner has `handler_cancellation=True`.
+    """
+    answers, polls = Answers(public_url.rstrip("/"), signer), Polls()
+    agents = Agents(knowing, intake, answers, Pace(clock), polls)
+    executors = Executors(knowing, granting, answers, polls)
+    approvers = Approvers(knowing, reviewing, viewing, answers)
+    app.router.add_post("/v1/requests", agents.submit)
+    app.router.add_get("/v1/requests", agents.own)
+    app.router.add_get("/v1/requests/{id}", agents.show)
+    app.router.add_delete("/v1/requests/{id}", agents.cancel)
+    app.router.add_post("/v1/grants/{jti}/redeem", executors.redeem)
+    app.router.add_post("/v1/requests/{id}/outcome", executors.report)
+    app.router.add_get("/v1/executions", executors.executions)
+    app.router.add_post("/v1/requests/{id}/reviews", approvers.review)
+    app.router.add_get("/v1/inbox", approvers.inbox)
+    _add_documents(app, signer)
+    app.on_shutdown.append(polls.close)
+    return polls
+
+
+def _add_documents(app: web.Application, signer: Signer) -> None:
+    described = orjson.dumps(document())
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.Response(body=described, content_type="application/json")
+
+    async def jwks(_: web.Request) -> web.Response:
+        headers = {
+            "Content-Type": "application/jwk-set+json",
+            "Cache-Control": f"public, max-age={KEYS_MAX_AGE}",
+        }
+        return web.Response(body=orjson.dumps(signer.jwks()), headers=headers)
+
+    app.router.add_get("/openapi.json", openapi)
+    app.router.add_get("/.well-known/jwks.json", jwks)
