@@ -1,0 +1,119 @@
+"""A Card becomes Block Kit: first what fits is decided here, then `templates/slack/card.json.j2` arranges it.
+
+What an agent supplied goes only into rich text and plain text, which Slack shows literally, never into
+mrkdwn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.card import Button, Card, Fact
+from bot.core.terms import Json
+from handlers.render import Renderer
+
+# Characters of one card's parts; together they stay below `limits.MESSAGE_TEXT_MAX`.
+FACTS_TEXT_MAX = 5000  # parameters and context together, names included
+FACT_ROOM = 110  # what a fact that is not shown still takes: its size and digest
+NAME_MAX = 80
+FACTS_MAX = 24  # facts told one by one, so that the card stays a card
+CLAIM_MAX = 500  # of the agent's own words, each
+LINE_MAX = 100  # of a warning or a stage
+SENTENCE_MAX = 300  # of the status, the reason why, the outcome, a reviewer's reason
+WARNINGS_MAX = 4
+STAGES_MAX = 6
+REVIEWS_MAX = 3  # the latest
+
+Block = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A card as Slack takes it: `text` is what notifications and old clients show."""
+
+    text: str
+    blocks: list[Block]
+
+
+def message(card: Card, renderer: Renderer) -> Message:
+    """Return the message that shows a card."""
+    shown = fit(card)
+    blocks = renderer.json(
+        "slack/card.json.j2",
+        card=shown,
+        more_facts=len(card.facts) + len(card.context) - len(shown.facts) - len(shown.context),
+        earlier_reviews=len(card.reviews) - len(shown.reviews),
+        more_stages=len(card.stages) - len(shown.stages),
+        more_warnings=len(card.warnings) - len(shown.warnings),
+    )
+    # No agent's words here: this text is mrkdwn, and notifications show it without its surroundings.
+    return Message(escaped(f"{card.title} · {card.status}"), blocks)
+
+
+def fit(card: Card) -> Card:
+    """Return as much of the card as one Slack message takes.
+
+    A fact that has no room keeps its size and digest. When one that would run is not whole, the card is not
+    complete, and offers Review full instead of Approve.
+    """
+    facts, room = _fitting(card.facts, FACTS_TEXT_MAX, FACTS_MAX)
+    context, _ = _fitting(card.context, room, FACTS_MAX - len(facts))
+    complete = card.complete and facts == card.facts and context == card.context
+    return replace(
+        card,
+        status=clip(card.status, SENTENCE_MAX),
+        why=clip(card.why, SENTENCE_MAX),
+        outcome=clip(card.outcome, SENTENCE_MAX) if card.outcome else None,
+        facts=facts,
+        context=context,
+        claims=tuple(_head(claim) for claim in card.claims),
+        stages=tuple(
+            replace(stage, name=clip(stage.name, LINE_MAX), who=clip(stage.who, LINE_MAX))
+            for stage in card.stages[:STAGES_MAX]
+        ),
+        reviews=tuple(
+            replace(review, reason=clip(review.reason, SENTENCE_MAX) if review.reason else None)
+            for review in card.reviews[-REVIEWS_MAX:]
+        ),
+        warnings=tuple(clip(warning, LINE_MAX) for warning in card.warnings[:WARNINGS_MAX]),
+        complete=complete,
+        buttons=card.buttons if complete else _without_approve(card.buttons),
+    )
+
+
+def escaped(text: str) -> str:
+    """Return text in which Slack finds no mention, link or entity."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def clip(text: str, limit: int) -> str:
+    """Return at most `limit` characters, the last one an ellipsis when some are missing."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _fitting(facts: Sequence[Fact], room: int, places: int) -> tuple[tuple[Fact, ...], int]:
+    """Return the facts, those beyond the room without their text, and the room that is left."""
+    shown: list[Fact] = []
+    for fact in facts:
+        if len(shown) == places:
+            break
+        cost = len(fact.name) + len(fact.text) + sum(len(warning) for warning in fact.warnings) + FACT_ROOM
+        if cost > room or len(fact.name) > NAME_MAX:
+            warnings = ("its warnings are on the full page",) if fact.warnings else ()
+            fact = replace(fact, name=clip(fact.name, NAME_MAX), text="", cut=True, warnings=warnings)
+            cost = len(fact.name) + FACT_ROOM
+        room -= cost
+        shown.append(fact)
+    return tuple(shown), room
+
+
+def _head(claim: Fact) -> Fact:
+    if len(claim.text) <= CLAIM_MAX:
+        return claim
+    missing = len(claim.text) - CLAIM_MAX
+    return replace(claim, text=f"{claim.text[:CLAIM_MAX]}\n⟨ … {missing:,} more characters … ⟩", cut=True)
+
+
+def _without_approve(buttons: tuple[Button, ...]) -> tuple[Button, ...]:
+    return tuple(Button.REVIEW_FULL if button is Button.APPROVE else button for button in buttons)

@@ -1,0 +1,157 @@
+"""Bolt's listeners: read, do, acknowledge within 3 seconds, and tell the clicker alone what was refused.
+
+Each piece of work is a task of its own, because Slack's 3 seconds must not cut a decision in two. It is
+acknowledged when it is done, or at `ACK_WITHIN` while it goes on. After `ack` nothing may raise here: Bolt
+would drop the acknowledgement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import web
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.response import BoltResponse
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.core.errors import NotReady, Refusal
+from bot.core.terms import Json
+from handlers.slack import payloads
+from handlers.slack.desk import Desk, Message, said
+from handlers.slack.payloads import Click
+from handlers.slack.troubles import NO_ANSWER
+from handlers.slack.usergroups import Usergroups
+
+ACK_WITHIN = 2.3  # seconds; Slack gives up after 3
+GRACE = 5  # seconds for work in hand when the server stops
+BROKEN = "Something went wrong on our side; look at the card before you try again."
+
+Body = dict[str, Json]
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Joins Bolt and the desk."""
+
+    desk: Desk
+    usergroups: Usergroups
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def listen(self, bolt: AsyncApp) -> None:
+        """Register for everything that manifest.yml lets Slack send."""
+        for action, work in (
+            ("approve", self.desk.approve),
+            ("deny", self.desk.deny),
+            ("comment", self.desk.comment),
+        ):
+            bolt.action(action)(self._clicks(work))
+        for link in ("view", "review_full"):  # Slack opens the page itself
+            bolt.action(link)(_acknowledge)
+        bolt.view("reason")(self._submitted)
+        bolt.command("/assent")(self._typed)
+        bolt.event("subteam_members_changed")(self._regrouped)
+        bolt.event("subteam_updated")(self._regrouped)
+        bolt.error(self._broke)
+
+    async def finish(self, _app: web.Application) -> None:
+        """Let the work in hand end before the server does."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GRACE)
+
+    def _clicks(self, work: Callable[[Click], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def clicked(ack: AsyncAck, body: Body) -> None:
+            click = payloads.click(body)
+            task = self._start(_answer(work(click)))
+            await _in_time(task)
+            await ack()
+            self._start(_whisper(task, click.response_url))
+
+        return clicked
+
+    async def _submitted(self, ack: AsyncAck, body: Body) -> None:
+        form = payloads.form(body)
+        task = self._start(_answer(self.desk.submit(form)))
+        if not await _in_time(task):
+            await ack()
+            self._start(_whisper(task, form.carried.response_url))
+            return
+        refused = task.result()
+        if refused is None:
+            await ack()
+        else:
+            await ack(response_action="errors", errors={"reason": refused["text"]})
+
+    async def _typed(self, ack: AsyncAck, body: Body) -> None:
+        typed = payloads.typed(body)
+        task = self._start(_answer(self.desk.command(typed)))
+        if not await _in_time(task):
+            await ack()
+            self._start(_whisper(task, typed.response_url))
+            return
+        answer = task.result() or {"text": BROKEN}
+        await ack(answer["text"], blocks=answer.get("blocks"), response_type="ephemeral")
+
+    async def _regrouped(self, event: Body) -> None:
+        self.usergroups.forget(str(event.get("subteam_id") or event.get("subteam", {}).get("id", "")))
+
+    async def _broke(self, error: Exception, body: Body) -> BoltResponse:
+        """Log what broke before the acknowledgement, and tell the clicker."""
+        log.error("slack.listener_failed", kind=body.get("type"), exc_info=error)
+        if "response_url" in body:
+            self._start(_send(str(body["response_url"]), {"text": BROKEN}))
+        return BoltResponse(status=200)
+
+    def _start(self, work: Coroutine[Any, Any, Message | None]) -> asyncio.Task[Message | None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _acknowledge(ack: AsyncAck) -> None:
+    await ack()
+
+
+async def _answer(work: Awaitable[Message | None]) -> Message | None:
+    """Return what the clicker is to be told: the answer, the refusal, or nothing."""
+    try:
+        return await work
+    except Refusal as refusal:
+        return said(refusal)
+
+
+async def _in_time(task: asyncio.Task[Message | None]) -> bool:
+    """Say whether the work was done while Slack still waits; raises what broke it."""
+    done, _ = await asyncio.wait({task}, timeout=ACK_WITHIN)
+    for finished in done:
+        finished.result()
+    return bool(done)
+
+
+async def _whisper(task: asyncio.Task[Message | None], response_url: str) -> None:
+    """Tell the clicker alone, once the work is done."""
+    await asyncio.wait({task})
+    if (broke := task.exception()) is not None:
+        log.error("slack.listener_failed", exc_info=broke)
+        await _send(response_url, said(NotReady(BROKEN)))
+    elif (message := task.result()) is not None:
+        await _send(response_url, message)
+
+
+async def _send(response_url: str, message: Message) -> None:
+    client = AsyncWebhookClient(response_url, timeout=10, retry_handlers=[])
+    try:
+        await client.send(
+            text=message["text"],
+            blocks=message.get("blocks"),
+            response_type="ephemeral",
+            replace_original=False,
+        )
+    except NO_ANSWER as error:
+        log.warning("slack.whisper_lost", error=type(error).__name__)

@@ -1,0 +1,90 @@
+"""What Slack sends when somebody clicks, submits a form or types a command: read once, here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from bot.core.errors import Malformed
+from bot.core.terms import Digest, Json, RequestId, Verdict
+from handlers.slack.identity import Clicker
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A pressed button of a card. `trigger` opens one form, within 3 seconds."""
+
+    clicker: Clicker
+    request_id: RequestId
+    digest: Digest
+    trigger: str
+    response_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a form carries from the click that opened it, and back."""
+
+    request_id: RequestId
+    digest: Digest
+    verdict: Verdict
+    response_url: str
+
+    def packed(self) -> str:
+        """Return it as the form's `private_metadata`."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A submitted form."""
+
+    clicker: Clicker
+    carried: Carried
+    words: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A slash command; `words` is what follows it, in lower case."""
+
+    clicker: Clicker
+    words: tuple[str, ...]
+    response_url: str
+
+
+def click(body: Mapping[str, Json]) -> Click:
+    """Read a `block_actions` payload. Raises `Malformed` for a button that is not one of ours."""
+    request_id, _, digest = str(body["actions"][0].get("value", "")).partition(" ")
+    if not request_id or not digest:
+        raise Malformed("This button belongs to no request.")
+    return Click(
+        clicker=_clicker(body),
+        request_id=RequestId(request_id),
+        digest=Digest(digest),
+        trigger=str(body["trigger_id"]),
+        response_url=str(body["response_url"]),
+    )
+
+
+def form(body: Mapping[str, Json]) -> Form:
+    """Read a `view_submission` payload."""
+    view = body["view"]
+    packed = json.loads(view["private_metadata"])
+    return Form(
+        clicker=_clicker(body),
+        carried=Carried(**{**packed, "verdict": Verdict(packed["verdict"])}),
+        words=view["state"]["values"]["reason"]["words"]["value"],
+    )
+
+
+def typed(body: Mapping[str, Json]) -> Typed:
+    """Read a slash command; its payload says nothing of the team its user belongs to."""
+    words = tuple(str(body.get("text", "")).lower().split())
+    return Typed(Clicker(str(body["user_id"]), None), words, str(body["response_url"]))
+
+
+def _clicker(body: Mapping[str, Json]) -> Clicker:
+    # An empty team is a team that is not ours.
+    return Clicker(str(body["user"]["id"]), str(body["user"].get("team_id", "")))
