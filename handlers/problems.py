@@ -1,19 +1,19 @@
 """Refusals and failures become RFC 9457 problems; only here do they get words and an HTTP status.
 
-A problem's `type` is `urn:assent:problem:SLUG`: stable, and it needs no host. SLUG is the refusal's class name
-in lower case with hyphens (`already-redeemed`); for what HTTP itself refuses it is the status's own phrase.
+A problem's `type` is `urn:assent:problem:SLUG`: stable, and it needs no host. SLUG is the refusal's class
+name in lower case with hyphens (`already-redeemed`); for what HTTP itself refuses it is the status's phrase.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
 
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from bot.core import errors
 from bot.core.errors import Refusal
@@ -38,7 +38,6 @@ STATUSES: dict[type[Refusal], int] = {  # by class tree: the nearest ancestor co
 RETRY_AFTER = {429: timedelta(seconds=10), 503: timedelta(seconds=5)}  # where the refusal names no time
 CHALLENGE = 'Bearer realm="assent"'  # RFC 6750, section 3
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger(__name__)
 
 
@@ -50,7 +49,7 @@ def status(refusal: Refusal) -> int:
 def answer(refusal: Refusal, instance: str) -> web.Response:
     """Return a refusal as a problem; `instance` is the path at which it happened."""
     code = status(refusal)
-    extra = {}
+    extra: dict[str, object] = {}
     if refusal.pointers:
         # RFC 9457, section 3: JSON pointers as fragments of the body.
         extra["errors"] = [{"pointer": f"#{at}", "detail": detail} for at, detail in refusal.pointers]
@@ -83,7 +82,9 @@ def install(app: web.Application, ids: Ids) -> None:
         except ConnectionError:
             raise  # the client left; aiohttp closes
         except Exception:
-            log.exception("http.failed", request_id=request[REQUEST_ID], method=request.method, path=_route(request))
+            log.exception(
+                "http.failed", request_id=request[REQUEST_ID], method=request.method, path=_route(request)
+            )
             return _failure(request)
 
     async def label(request: web.Request, response: web.StreamResponse) -> None:
@@ -113,13 +114,15 @@ def _problem(
 
 
 def _of_http(error: web.HTTPException, request: web.Request) -> web.Response:
-    """Return what aiohttp refuses as a problem; a missing route reads like anything else that is not there."""
+    """Return what aiohttp refuses as a problem; a missing route reads like all that is not there."""
     if error.status == HTTPStatus.NOT_FOUND:
         return answer(errors.Unknown(), request.path)
     if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return answer(errors.TooLarge(), request.path)
     phrase = HTTPStatus(error.status).phrase
-    response = _problem(error.status, phrase.lower().replace(" ", "-"), phrase, _advice(error), request.path, {})
+    response = _problem(
+        error.status, phrase.lower().replace(" ", "-"), phrase, _advice(error), request.path, {}
+    )
     for name in ("Allow", "Accept", "Retry-After"):
         if name in error.headers:
             response.headers[name] = error.headers[name]

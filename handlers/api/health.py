@@ -1,0 +1,67 @@
+"""/livez, /readyz and /metrics: for the machines that keep us running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import orjson
+from aiohttp import web
+
+from handlers.api.meters import Meters
+
+CHECK_MAX = timedelta(seconds=2)  # a check that hangs has failed; probes commonly give up after a few seconds
+Check = Callable[[], Awaitable[str | None]]  # what is wrong, None when it is well
+Reading = Callable[[], Awaitable[float]]
+
+
+def install_health(
+    app: web.Application, checks: Mapping[str, Check], soft_checks: Mapping[str, Check]
+) -> None:
+    """Add `/livez` and `/readyz`: 503 while one of `checks` is not well; `soft_checks` are only reported."""
+
+    async def livez(_: web.Request) -> web.Response:
+        return _told({"status": "alive"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        hard, soft = await asyncio.gather(_all(checks), _all(soft_checks))
+        ready = all(problem is None for problem in hard.values())
+        told = {"status": "ready" if ready else "not ready", "checks": hard, "others": soft}
+        return _told(told, 200 if ready else 503)
+
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+
+
+def install_metrics(app: web.Application, meters: Meters, readings: Mapping[str, Reading]) -> None:
+    """Add `/metrics`, and time every answer; `readings` are gauges that are read when somebody looks."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        values = await asyncio.gather(*(read() for read in readings.values()))
+        for name, value in zip(readings, values, strict=True):
+            meters.read(name, value)
+        return web.Response(body=meters.text(), headers={"Content-Type": meters.content_type})
+
+    app.middlewares.insert(0, meters.timing)
+    app.router.add_get("/metrics", metrics)
+
+
+async def _all(checks: Mapping[str, Check]) -> dict[str, str | None]:
+    found = await asyncio.gather(*(_checked(check) for check in checks.values()), return_exceptions=True)
+    return {name: _problem(result) for name, result in zip(checks, found, strict=True)}
+
+
+async def _checked(check: Check) -> str | None:
+    async with asyncio.timeout(CHECK_MAX.total_seconds()):
+        return await check()
+
+
+def _problem(result: str | BaseException | None) -> str | None:
+    """Return what is wrong; of a failure only its kind, since anybody may read this page."""
+    return f"failed: {type(result).__name__}" if isinstance(result, BaseException) else result
+
+
+def _told(body: object, status: int = 200) -> web.Response:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return web.Response(body=orjson.dumps(body), status=status, headers=headers)
