@@ -1,0 +1,9 @@
+"""The composition root: the one place that knows every part.
+
+`parts` builds what commands and the server share; `built` adds the surfaces; `serve` runs it.
+"""
+
+from bot.app.parts import Parts, parts
+from bot.app.server import Running, built, serve
+
+__all__ = ["Parts", "Running", "built", "parts", "serve"]

@@ -1,0 +1,96 @@
+"""What runs beside the answers: sweeping, delivering, checkpoints, the policy folder, the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.app.parts import Parts
+from bot.clock import SKEW_ALARM, DatabaseClock, monotonic, wall
+from bot.core.terms import EntryKind
+from bot.services.delivering import Delivering
+from bot.settings import CHECKPOINT_EVERY, CLOCK_EVERY, POLICY_EVERY, SWEEP_EVERY
+from handlers.clock import Metronome
+
+SILENCE_MAX = timedelta(seconds=10)  # RELIABILITY.md R10: a loop that stopped is seen within this
+CHECKPOINT_PAUSE = 0.2  # seconds between two checkpoints under a stream of approvals
+SIGNED = frozenset({EntryKind.APPROVED, EntryKind.REDEEMED})  # after these a checkpoint is signed at once
+
+log = structlog.get_logger()
+
+
+class Loops:
+    """Started with the server, stopped with it."""
+
+    def __init__(self, parts: Parts, delivering: Delivering) -> None:
+        self._parts = parts
+        self._delivering = delivering
+        self._sweeper = self._metronome(parts.sweeping.sweep)
+        self._postman = self._metronome(self._deliver)
+        self._dirty = asyncio.Event()
+        self._notary: asyncio.Task[None] | None = None
+
+    def _metronome(self, work: object) -> Metronome:
+        store = self._parts.store
+        return Metronome(work, store.next_due, self._parts.clock.now, wall, monotonic, SWEEP_EVERY)  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        """Start every loop in the running event loop."""
+        self._parts.store.on_earlier(self._earlier)
+        self._parts.store.on_appended(self._appended)
+        self._sweeper.every(CHECKPOINT_EVERY, self._parts.auditing.checkpoint, "checkpoint")
+        self._sweeper.every(POLICY_EVERY, self._parts.policies.check, "policy")
+        self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
+        self._sweeper.start()
+        self._postman.start()
+        self._notary = asyncio.create_task(self._sign())
+
+    async def stop(self) -> None:
+        """Stop every loop; what is being sent may end."""
+        await self._sweeper.stop()
+        await self._postman.stop()
+        if self._notary is not None:
+            self._notary.cancel()
+            await asyncio.gather(self._notary, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                await self._delivering.settle()
+
+    async def problem(self) -> str | None:
+        """Say which loop has gone silent; None when all are well."""
+        loops = {"the sweep": self._sweeper, "delivery": self._postman}
+        silent = [name for name, loop in loops.items() if loop.silent_for() > SILENCE_MAX]
+        return f"{' and '.join(silent)} went silent" if silent else None
+
+    async def _deliver(self) -> None:
+        while await self._delivering.deliver():
+            pass
+
+    def _earlier(self, due_at: datetime) -> None:
+        self._sweeper.earlier(due_at)
+        self._postman.earlier(due_at)
+
+    def _appended(self, kinds: frozenset[EntryKind]) -> None:
+        if kinds & SIGNED:
+            self._dirty.set()
+
+    async def _sign(self) -> None:
+        """Sign a checkpoint after each approval and redemption; one signature covers all that came meanwhile."""
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            try:
+                await self._parts.auditing.checkpoint()
+            except Exception as error:  # an outer loop: the timer signs again
+                log.exception("checkpoint.failed", error=type(error).__name__)
+            await asyncio.sleep(CHECKPOINT_PAUSE)
+
+    async def _follow(self) -> None:
+        clock = self._parts.clock
+        if isinstance(clock, DatabaseClock):
+            skew = await clock.follow(self._parts.store.now)
+            if abs(skew) > SKEW_ALARM:
+                log.warning("clock.skew", seconds=round(skew.total_seconds(), 1))

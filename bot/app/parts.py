@@ -1,0 +1,126 @@
+"""Store, policy, keys and services, put together from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.clock import DatabaseClock
+from bot.conditions import compile_condition
+from bot.ids import RandomIds
+from bot.keys import Keys
+from bot.ports import Clock, Store
+from bot.services.admin import Admin
+from bot.services.auditing import Auditing
+from bot.services.entering import Entering
+from bot.services.granting import Granting, LogTrust
+from bot.services.intake import Intake
+from bot.services.knowing import Knowing
+from bot.services.reviewing import Reviewing
+from bot.services.sweeping import Sweeping
+from bot.services.viewing import Viewing
+from bot.settings import Settings
+from handlers.slack import Usergroups, Workspace
+from storage import migrate, open_store, pending_migrations
+from storage.checkpoints import CheckpointFolder
+from storage.folder import PolicyFolder
+
+TEMPLATES = Path(__file__).parent.parent.parent / "templates"
+
+
+class NotMigrated(Exception):
+    """The database's tables are not those of this version; run `python -m bot migrate` first."""
+
+    def __init__(self) -> None:
+        super().__init__((self.__doc__ or "").strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that a command or the server needs."""
+
+    settings: Settings
+    public_url: str
+    clock: Clock
+    ids: RandomIds
+    store: Store
+    policies: PolicyFolder
+    keys: Keys
+    workspace: Workspace | None
+    usergroups: Usergroups | None
+    trust: LogTrust
+    knowing: Knowing
+    intake: Intake
+    reviewing: Reviewing
+    viewing: Viewing
+    granting: Granting
+    sweeping: Sweeping
+    entering: Entering
+    admin: Admin
+    auditing: Auditing
+
+
+@asynccontextmanager
+async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Parts]:
+    """Open the store and put the services together; `clock` only in tests, else the database's.
+
+    SQLite, a file of one process, is migrated here; PostgreSQL only by `python -m bot migrate`, so that a
+    rolling upgrade decides when. Raises `NotMigrated`, `PolicyBroken`, `KeysWrong`.
+    """
+    await _migrated(settings)
+    ids = RandomIds()
+    store = await open_store(settings.database_url, salt=ids.salt)
+    try:
+        if clock is None:
+            clock = DatabaseClock()
+            await clock.follow(store.now)
+        yield _assembled(settings, clock, ids, store)
+    finally:
+        await store.close()
+
+
+def _assembled(settings: Settings, clock: Clock, ids: RandomIds, store: Store) -> Parts:
+    public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    keys = Keys(settings.keys, public_url)
+    workspace = _workspace(settings)
+    usergroups = Usergroups(workspace, clock) if workspace else None
+    policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups)
+    trust = LogTrust()
+    return Parts(
+        settings=settings,
+        public_url=public_url,
+        clock=clock,
+        ids=ids,
+        store=store,
+        policies=policies,
+        keys=keys,
+        workspace=workspace,
+        usergroups=usergroups,
+        trust=trust,
+        knowing=Knowing(store, policies, clock),
+        intake=Intake(store, policies, clock, ids, keys),
+        reviewing=Reviewing(store, policies, clock),
+        viewing=Viewing(store, policies, clock),
+        granting=Granting(store, policies, clock, trust),
+        sweeping=Sweeping(store, policies, clock),
+        entering=Entering(store, policies, clock, ids),
+        admin=Admin(store, policies, clock, ids, keys),
+        auditing=Auditing(store, clock, keys, CheckpointFolder(settings.checkpoints)),
+    )
+
+
+async def _migrated(settings: Settings) -> None:
+    url = settings.database_url
+    if not url.startswith("sqlite"):
+        if await pending_migrations(url):
+            raise NotMigrated
+        return
+    await migrate(url)
+
+
+def _workspace(settings: Settings) -> Workspace | None:
+    if settings.slack_bot_token is None:
+        return None
+    return Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)

