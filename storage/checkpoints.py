@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.ports import Checkpoint
 
-_NAME = re.compile(r"checkpoint-(\d{20})\.note")  # the size in 20 digits, so that names sort by it
+LATEST = "latest.note"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFolder:
-    """One file a checkpoint, never changed afterwards."""
+    """The newest note, and the last one of each day."""
 
     folder: Path
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Write the note durably beside its predecessors; raises `OSError`."""
+        """Write the note durably as the newest and as its day's last; raises `OSError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"checkpoint-{checkpoint.size:020}.note"
-        unfinished = path.with_suffix(".unfinished")
+        for name in (f"{checkpoint.at:%Y-%m-%d}.note", LATEST):
+            self._write(name, checkpoint.note)
+
+    def _write(self, name: str, note: str) -> None:
+        unfinished = self.folder / f".{name}.unfinished"
         with unfinished.open("w", encoding="utf-8") as file:
-            file.write(checkpoint.note)
+            file.write(note)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)  # never half a note under a good name
+        unfinished.replace(self.folder / name)  # never half a note under a good name
 
     def newest(self) -> str | None:
-        """Return the note with the largest size, or None when there is none yet."""
-        if not self.folder.is_dir():
-            return None
-        names = sorted(name for name in os.listdir(self.folder) if _NAME.fullmatch(name))
-        return (self.folder / names[-1]).read_text("utf-8") if names else None
+        """Return the newest note, or None when there is none yet."""
+        latest = self.folder / LATEST
+        return latest.read_text("utf-8") if latest.is_file() else None
