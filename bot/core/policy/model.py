@@ -166,7 +166,7 @@ class Rule:
     """Matches an action and its context, and says what then holds."""
 
     id: RuleId
-    action: str  # a pattern
+    actions: tuple[str, ...]  # patterns; one must fit
     effect: Effect
     clauses: tuple[Clause, ...] = ()
     during: str | None = None
@@ -184,6 +184,10 @@ class Rule:
     reviewer_reason: ReasonRule = ReasonRule.OPTIONAL
     reactions: bool | None = None
     reveal_reviewers: bool | None = None
+
+    def covers(self, action: str) -> bool:
+        """Say whether one of its patterns fits the action's name."""
+        return any(matches_pattern(pattern, action) for pattern in self.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,7 @@ class Bundle:
         """Return the rules whose pattern matches the action, by id."""
         if (known := self.by_action.get(action)) is not None:
             return known
-        return tuple(rule for rule in self.rules if matches_pattern(rule.action, action))
+        return tuple(rule for rule in self.rules if rule.covers(action))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,210 @@
+"""CEL behind one small door: whatever is not a boolean is a `ConditionError`, never a value.
+
+The engine (cel-expr-python 0.1.3) returns evaluation errors as *truthy strings*, takes `has(params.x)` for
+`params.x` where `params.x` is a variable of its own, and says nothing about threads: hence this module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from threading import Lock
+
+from cel_expr_python import cel
+
+from bot.core.policy import Condition, ConditionError
+from bot.core.terms import Json
+
+LENGTH_MAX = 1000  # characters
+WALKS_MAX = 4  # comprehensions (`all`, `exists`, `map` …) in one condition, none inside another
+WALKED_MAX = 10_000  # members, over all levels, of what a condition with a comprehension may look at
+WALKS = ("all", "exists", "exists_one", "map", "filter")
+TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+      | (?P<text>[rRbB]{0,2}(?:\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''
+            |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
+      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+      | (?P<sign>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+TYPES: Mapping[str, cel.Type] = {
+    "string": cel.Type.STRING,
+    "int": cel.Type.INT,
+    "double": cel.Type.DOUBLE,
+    "bool": cel.Type.BOOL,
+    "timestamp": cel.Type.TIMESTAMP,
+    "dyn": cel.Type.DYN,
+    "map": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+}
+ENGINE_FAULTS = (RuntimeError, TypeError, ValueError, OverflowError, KeyError, AttributeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word or sign of a condition, and where it begins."""
+
+    kind: str
+    text: str
+    at: int
+
+
+def compile_condition(text: str, variables: Mapping[str, str]) -> Condition:
+    """Return the condition, checked against its variables' types; raises `ConditionError`. See `Compile`."""
+    if len(text) > LENGTH_MAX:
+        raise ConditionError(f"a condition has at most {LENGTH_MAX} characters")
+    tokens = [token for token in _tokens(text) if token.kind != "space"]
+    _check_names(text, tokens, variables)
+    walks = _check_walks(text, tokens)
+    with _engine:
+        expression = _compiled(_aliased(text, tokens, variables), tuple(sorted(variables.items())))
+    used = _used(tokens, variables)
+    return _Condition(expression, used, walks)
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    for found in TOKEN.finditer(text):
+        yield Token(found.lastgroup or "sign", found[0], found.start())
+
+
+def _error(text: str, at: int, message: str) -> ConditionError:
+    before = text[:at]
+    return ConditionError(message, before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1)
+
+
+def _members(tokens: list[Token]) -> Iterator[tuple[int, str]]:
+    """Yield the index of each `params` or `resource` that stands free, and the member after it, if any."""
+    for index, token in enumerate(tokens):
+        after = [other.text for other in tokens[index + 1 : index + 3]]
+        free = token.kind == "name" and not (index and tokens[index - 1].text == ".")
+        if free and token.text in ("params", "resource"):
+            yield index, after[1] if len(after) == 2 and after[0] == "." else ""
+
+
+def _check_names(text: str, tokens: list[Token], variables: Mapping[str, str]) -> None:
+    """Refuse members that are not declared, and a `has()` of anything but plain members."""
+    for index, member in _members(tokens):
+        owner = tokens[index].text
+        if owner in variables or f"{owner}.{member}" in variables:
+            continue
+        known = [name.partition(".")[2] for name in variables if name.startswith(f"{owner}.")]
+        near = get_close_matches(member, known, n=1)
+        hint = f"; did you mean {owner}.{near[0]}?" if near else f"; there is {', '.join(known) or 'none'}"
+        raise _error(text, tokens[index].at, f"there is no {owner}.{member or '…'}{hint}")
+    for index, token in enumerate(tokens):
+        if token.text == "has" and [t.text for t in tokens[index + 1 : index + 2]] == ["("]:
+            inner = "".join(t.text for t in tokens[index + 2 : index + 5])
+            if not re.match(r"[A-Za-z_]\w*\.[A-Za-z_]\w*", inner):
+                raise _error(text, token.at, "has() takes a plain member, such as has(params.rows)")
+
+
+def _check_walks(text: str, tokens: list[Token]) -> bool:
+    """Refuse comprehensions inside one another: their cost multiplies. Say whether there is one at all."""
+    depth, walks, inside = 0, 0, list[int]()
+    for index, token in enumerate(tokens):
+        called = [t.text for t in tokens[index - 1 : index + 2]] if index else []
+        if token.kind == "name" and token.text in WALKS and called[:1] == ["."] and called[2:] == ["("]:
+            walks += 1
+            if inside:
+                raise _error(text, token.at, f"{token.text}() inside another walk over a list costs too much")
+            if walks > WALKS_MAX:
+                raise _error(text, token.at, f"a condition walks over at most {WALKS_MAX} lists")
+            inside.append(depth)
+        elif token.text in ("(", "[", "{"):
+            depth += 1
+        elif token.text in (")", "]", "}"):
+            depth -= 1
+            if inside and inside[-1] >= depth:
+                inside.pop()
+    return walks > 0
+
+
+def _aliased(text: str, tokens: list[Token], variables: Mapping[str, str]) -> str:
+    """Let `has(params.x)` ask the whole map, `_arams`: where `params.x` is declared, the engine would take its value.
+
+    The alias is as long as the name, so that columns stay right.
+    """
+    letters = list(text)
+    for index, _ in _members(tokens):
+        if index >= 2 and tokens[index - 1].text == "(" and tokens[index - 2].text == "has":
+            letters[tokens[index].at] = "_"
+    del variables
+    return "".join(letters)
+
+
+def _used(tokens: list[Token], variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the variables the condition names, each as the engine and as the caller calls it."""
+    used = {token.text: token.text for token in tokens if token.kind == "name" and token.text in variables}
+    for index, member in _members(tokens):
+        owner = tokens[index].text
+        if f"{owner}.{member}" in variables:
+            used[f"{owner}.{member}"] = f"{owner}.{member}"
+        used[f"_{owner[1:]}"] = owner
+    return tuple(used.items())
+
+
+_engine = Lock()  # the environment and its compiler are not known to be safe to share
+
+
+@lru_cache(maxsize=256)
+def _environment(variables: tuple[tuple[str, str], ...]) -> cel.Env:
+    declared = {name: _type(kind) for name, kind in variables}
+    return cel.NewEnv(variables=declared | {"_arams": TYPES["map"], "_esource": TYPES["map"]})
+
+
+def _type(kind: str) -> cel.Type:
+    if kind.startswith("list<"):
+        return cel.Type.List(TYPES[kind[5:-1]])
+    return TYPES[kind]
+
+
+def _compiled(text: str, variables: tuple[tuple[str, str], ...]) -> cel.Expression:
+    try:
+        expression = _environment(variables).compile(text)
+    except ENGINE_FAULTS as error:
+        if found := FAULT.search(str(error)):
+            raise ConditionError(found[3], int(found[1]), int(found[2])) from error
+        raise ConditionError("this is not a condition") from error
+    kind = expression.return_type()
+    if kind not in (cel.Type.BOOL, cel.Type.DYN):
+        raise ConditionError(f"a condition is true or false, and this is {str(kind).lower()}")
+    return expression
+
+
+class _Condition:
+    """One compiled condition. Only one thread at a time is inside the engine with it."""
+
+    __slots__ = ("_expression", "_lock", "_used", "_walks")
+
+    def __init__(self, expression: cel.Expression, used: tuple[tuple[str, str], ...], walks: bool) -> None:
+        self._expression = expression
+        self._used = used
+        self._walks = walks
+        self._lock = Lock()
+
+    def __call__(self, values: Mapping[str, Json]) -> bool:
+        given = {ours: values[theirs] for ours, theirs in self._used if theirs in values}
+        if self._walks and _size(given) > WALKED_MAX:
+            raise ConditionError("what this condition walks over is too large")
+        try:
+            with self._lock:
+                value = self._expression.eval(data=given)
+                result = value.value() if value.type() == cel.Type.BOOL else None
+        except ENGINE_FAULTS as error:
+            raise ConditionError("the condition could not be evaluated") from error
+        if result is True:
+            return True
+        if result is False:
+            return False
+        raise ConditionError("the condition has no boolean value")
+
+
+def _size(value: Json) -> int:
+    if isinstance(value, Mapping):
+        return len(value) + sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return len(value) + sum(map(_size, value))
+    return 0

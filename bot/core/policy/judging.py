@@ -1,0 +1,115 @@
+"""Which rules match an ask. A missing key, or a condition without a boolean, is a match for deny and require."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bot.core.policy.model import Bundle, Clause, ConditionError, Limit, Per, Rule, When
+from bot.core.policy.parameters import same
+from bot.core.terms import Action, Effect, Json, Resource, Subject, Use
+
+MISSING: Any = object()  # a value that could be there, and is not
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What rules may look at; `variables` are the same facts as conditions name them."""
+
+    action: Action
+    resource: Resource | None
+    context: Mapping[str, Json]
+    subject: Subject
+    now: datetime
+    variables: Mapping[str, Json]
+
+
+def facts(
+    action: Action,
+    resource: Resource | None,
+    context: Mapping[str, Json] | None,
+    subject: Subject,
+    now: datetime,
+) -> Facts:
+    """Gather what rules may look at. A resource or an optional parameter that is absent is no variable."""
+    variables: dict[str, Json] = {
+        "params": action.parameters,
+        "context": context or {},
+        "agent": subject.agent,
+        "on_behalf_of": subject.on_behalf_of or "",  # nobody is a fact, not a missing key
+        "now": now,
+    }
+    for name, value in action.parameters.items():
+        variables[f"params.{name}"] = value
+    if resource is not None:
+        variables["resource.type"] = resource.type
+        variables["resource.id"] = resource.id
+    return Facts(action, resource, context or {}, subject, now, variables)
+
+
+def mismatch(rule: Rule, ask: Facts, bundle: Bundle) -> Clause | str | None:
+    """Return None if the rule matches, else what keeps it from matching: a clause, `during` or `when`.
+
+    The rule's action pattern is taken as met: `Bundle.rules_for` has seen to it.
+    """
+    strict = rule.effect is not Effect.ALLOW
+    for clause in rule.clauses:
+        if not _met(clause, ask, bundle, strict):
+            return clause
+    if rule.during is not None:
+        calendar = bundle.calendars[rule.during]
+        if not calendar.from_at <= ask.now < calendar.to_at:
+            return "during"
+    if rule.when is not None and not holds(rule.when, ask, otherwise=strict):
+        return "when"
+    return None
+
+
+def _met(clause: Clause, ask: Facts, bundle: Bundle, strict: bool) -> bool:
+    value = value_at(clause, ask, bundle)
+    if value is MISSING:
+        return strict
+    return any(same(value, wanted) for wanted in clause.values)
+
+
+def value_at(clause: Clause, ask: Facts, bundle: Bundle) -> Json:
+    """Return what stands at the clause's path: `MISSING` where the ask left it out, None where it cannot be."""
+    match clause.path:
+        case ("params", name):
+            known = bundle.actions.get(ask.action.name)
+            if known is not None and not known.additional and name not in known.parameters:
+                return None  # the catalog says that this action never has it
+            return ask.action.parameters.get(name, MISSING)
+        case ("context", name):
+            return ask.context.get(name, MISSING)
+        case ("resource", name):
+            return MISSING if ask.resource is None else getattr(ask.resource, name)
+        case ("agent",):
+            return ask.subject.agent
+        case _:
+            return ask.subject.on_behalf_of
+
+
+def holds(when: When, ask: Facts, *, otherwise: bool) -> bool:
+    """Evaluate a condition; `otherwise` is what an error means."""
+    condition = when.compiled.get(ask.action.name)
+    if condition is None:
+        return otherwise
+    try:
+        return condition(ask.variables)
+    except ConditionError:
+        return otherwise
+
+
+def use(rule: Rule, limit: Limit, ask: Facts) -> Use:
+    """Return the bucket in which this ask would count against the rule's limit."""
+    keys = {
+        Per.AGENT: f"agent:{ask.subject.agent}",
+        Per.ON_BEHALF_OF: f"on_behalf_of:{ask.subject.on_behalf_of or ''}",
+        Per.RESOURCE: f"resource:{ask.resource.type}:{ask.resource.id}" if ask.resource else "resource:",
+        Per.ACTION: f"action:{ask.action.name}",
+        Per.ALL: "all",
+    }
+    return Use(rule.id, f"{rule.id}/{keys[limit.per]}", limit.max, limit.window)
