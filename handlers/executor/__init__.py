@@ -1,0 +1,1 @@
+"""Talks to executors: signed callbacks out, through one egress gate."""
