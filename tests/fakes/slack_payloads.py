@@ -1,0 +1,156 @@
+"""What Slack sends to an app, in the shapes of Slack's own samples, signed as Slack signs."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.fakes.slack_state import BOT, BOT_USER, Json, Message, Modal, State
+
+APP = "A0ASSENT"
+
+
+def signature(secret: str, stamp: int, body: str) -> str:
+    """Return `X-Slack-Signature` over a body."""
+    digest = hmac.new(secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256)
+    return f"v0={digest.hexdigest()}"
+
+
+def block_actions(
+    state: State, user: str, message: Message, action: Json, trigger: str, response_url: str
+) -> Json:
+    """Return what a pressed button sends."""
+    channel = state.conversations[message.channel]
+    return {
+        "type": "block_actions",
+        **_who(state, user),
+        "container": {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": channel.id,
+            "is_ephemeral": False,
+        },
+        "trigger_id": trigger,
+        "channel": {"id": channel.id, "name": "directmessage" if channel.user else channel.name},
+        "message": {
+            "type": "message",
+            "user": BOT_USER,
+            "bot_id": BOT,
+            "app_id": APP,
+            "ts": message.ts,
+            "team": state.team,
+            "text": message.text,
+            "blocks": message.blocks,
+        },
+        "state": {"values": {}},
+        "response_url": response_url,
+        "actions": [{**_without(action, "confirm", "style"), "action_ts": state.ts()}],
+    }
+
+
+def view_submission(state: State, modal: Modal, words: str | None) -> Json:
+    """Return what a submitted form sends."""
+    view = modal.view
+    values = {
+        block["block_id"]: {
+            block["element"]["action_id"]: {"type": block["element"]["type"], "value": words},
+        }
+        for block in view["blocks"]
+        if block["type"] == "input"
+    }
+    return {
+        "type": "view_submission",
+        **_who(state, modal.user),
+        "trigger_id": f"{state.next()}.after",
+        "view": {
+            **view,
+            "id": modal.id,
+            "team_id": state.team,
+            "state": {"values": values},
+            "hash": "1700000000.abc",
+            "previous_view_id": None,
+            "root_view_id": modal.id,
+            "app_id": APP,
+            "external_id": "",
+            "app_installed_team_id": state.team,
+            "bot_id": BOT,
+        },
+        "response_urls": [],
+    }
+
+
+def command(state: State, user: str, channel: str, text: str, trigger: str, response_url: str) -> Json:
+    """Return what a typed slash command sends; a form, not JSON."""
+    fields = {
+        "token": "legacy-token",
+        "team_id": state.team,
+        "team_domain": "assent",
+        "channel_id": channel,
+        "channel_name": state.conversations[channel].name,
+        "user_id": user,
+        "user_name": state.users.get(user, {}).get("name", "somebody"),
+        "command": "/assent",
+        "text": text,
+        "api_app_id": APP,
+        "is_enterprise_install": "false",
+        "response_url": response_url,
+        "trigger_id": trigger,
+    }
+    return fields | ({"enterprise_id": state.enterprise} if state.enterprise else {})
+
+
+def event(state: State, inner: Json) -> Json:
+    """Return what an event sends."""
+    return {
+        "token": "legacy-token",
+        "team_id": state.team,
+        "api_app_id": APP,
+        "event": inner,
+        "type": "event_callback",
+        "event_id": f"Ev{state.next():08d}",
+        "event_time": int(state.now().timestamp()),
+        "authorizations": [
+            {
+                "enterprise_id": state.enterprise,
+                "team_id": state.team,
+                "user_id": BOT_USER,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+        "is_ext_shared_channel": False,
+    }
+
+
+def encoded(payload: Json) -> tuple[str, str]:
+    """Return (body, content type) as Slack encodes this kind of payload."""
+    form = "application/x-www-form-urlencoded"
+    if payload.get("type") in ("event_callback", "url_verification"):
+        return json.dumps(payload), "application/json"
+    if "command" in payload:
+        return urlencode(payload), form
+    return urlencode({"payload": json.dumps(payload)}), form
+
+
+def _who(state: State, user: str) -> Json:
+    known: Json = state.users.get(user, {})
+    enterprise = {"id": state.enterprise, "name": "Assent Org"} if state.enterprise else None
+    return {
+        "user": {
+            "id": user,
+            "username": known.get("name", "somebody"),
+            "name": known.get("name", "somebody"),
+            "team_id": known.get("team_id", state.team),
+        },
+        "api_app_id": APP,
+        "token": "legacy-token",
+        "team": {"id": state.team, "domain": "assent"},
+        "enterprise": enterprise,
+        "is_enterprise_install": False,
+    }
+
+
+def _without(node: Json, *keys: str) -> Json:
+    kept: dict[str, Any] = {key: value for key, value in node.items() if key not in keys}
+    return kept
