@@ -117,10 +117,10 @@ async def test_a_missing_credential_is_told_which_scheme_is_wanted() -> None:
 
 
 async def test_a_failure_tells_its_id_and_nothing_else_and_is_logged_under_it() -> None:
+    secretive = raising(RuntimeError("password hunter2"))
     with capture_logs() as logged:
-        async with serving(raising(RuntimeError("password hunter2"))) as client:
-            async with client.post("/things/s3cret?token=x") as answer:
-                text = await answer.text()
+        async with serving(secretive) as client, client.post("/things/s3cret?token=x") as answer:
+            text = await answer.text()
     assert answer.status == 500
     assert answer.content_type == "application/problem+json"
     assert "hunter2" not in text
@@ -144,8 +144,8 @@ async def test_every_answer_has_an_id_of_its_own() -> None:
 
 async def test_an_id_from_outside_is_not_taken() -> None:
     async with serving(raising(errors.Unknown())) as client:
-        async with client.post("/things/1", headers={"X-Request-ID": "forged"}) as answer:
-            assert answer.headers["X-Request-ID"] != "forged"
+        answer = await client.post("/things/1", headers={"X-Request-ID": "forged"})
+        assert answer.headers["X-Request-ID"] != "forged"
 
 
 async def test_a_stream_has_an_id_too() -> None:
@@ -192,5 +192,5 @@ async def test_a_body_that_aiohttp_finds_too_large_is_a_problem() -> None:
 
 async def test_a_redirect_is_left_alone() -> None:
     async with serving(raising(web.HTTPFound("/elsewhere"))) as client:
-        async with client.post("/things/1", allow_redirects=False) as answer:
-            assert (answer.status, answer.headers["Location"]) == (302, "/elsewhere")
+        answer = await client.post("/things/1", allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (302, "/elsewhere")
