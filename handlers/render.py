@@ -22,6 +22,7 @@ class Renderer:
     """Renders the templates of one folder; each is compiled once."""
 
     def __init__(self, templates: Path) -> None:
+        self.folder = templates
         self._html = _environment(templates)
         self._json = _environment(templates)
         self._json.finalize = as_json

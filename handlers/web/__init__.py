@@ -1,0 +1,56 @@
+"""The web surface: inbox, request page, history, audit page, sign-in. Works without JavaScript."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.ports import Clock, Policies, Store
+from bot.services.auditing import Auditing
+from bot.services.entering import Entering
+from bot.services.reviewing import Reviewing
+from bot.services.viewing import Viewing
+from handlers.render import Renderer
+from handlers.web.desk import Desk
+from handlers.web.door import Door
+from handlers.web.lists import Lists
+from handlers.web.live import Live
+from handlers.web.site import Site
+from handlers.web.static import Static
+from handlers.web.trail import Trail
+
+
+def install(
+    app: web.Application,
+    *,
+    viewing: Viewing,
+    reviewing: Reviewing,
+    entering: Entering,
+    auditing: Auditing,
+    store: Store,
+    policies: Policies,
+    clock: Clock,
+    renderer: Renderer,
+    public_url: str,
+    development: bool,
+) -> None:
+    """Add the pages to `app`. `development` lets a visitor choose whom to be: for the demo alone."""
+    static = Static(renderer.folder / "web" / "static")
+    site = Site(viewing, entering, store, policies, clock, renderer, static, public_url, development)
+    door, lists, desk = Door(site, entering), Lists(site), Desk(site, reviewing)
+    trail, live = Trail(site, auditing), Live(site, lists)
+    app.router.add_get("/", site.private(lists.inbox))
+    app.router.add_get("/history", site.private(lists.history))
+    app.router.add_get("/requests/{id}", site.private(desk.show))
+    app.router.add_post("/requests/{id}", site.private(desk.review))
+    app.router.add_get("/audit", site.private(trail.show))
+    app.router.add_get("/audit/{id}", site.private(trail.of_request))
+    app.router.add_get("/audit/{id}/proof", site.private(trail.proof))
+    app.router.add_get("/events", site.private(live.events))
+    app.router.add_get("/enter", site.public(door.show))
+    app.router.add_post("/enter", site.public(door.enter))
+    app.router.add_post("/leave", site.private(door.leave))
+    app.router.add_get("/static/{version}/{name}", site.public(static.serve))
+    if development:
+        app.router.add_post("/become", site.public(door.become))
+    app.middlewares.append(site.lost)
+    app.on_shutdown.append(live.close)

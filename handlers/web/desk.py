@@ -1,0 +1,123 @@
+"""The request page: everything that would run, and where people decide."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from bot.core.card import card
+from bot.core.errors import Malformed, Refusal, Unknown
+from bot.core.machine import counted
+from bot.core.terms import Digest, ReasonRule, Request, RequestId, State, Verdict
+from bot.services.reviewing import Reviewing
+from handlers.problems import status
+from handlers.web.faces import approvers, face, group_names, story
+from handlers.web.shield import HEADERS, ForeignForm, read_form, require_own_form
+from handlers.web.site import Site, Visitor
+
+ID = re.compile(r"req_[0-9a-f]{32}")
+REASON_MAX = 2000  # characters
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+HINTS = {
+    ReasonRule.OPTIONAL: "Optional; a comment needs it.",
+    ReasonRule.ON_DENY: "Needed to deny or to comment.",
+    ReasonRule.REQUIRED: "This policy wants a reason with every verdict.",
+}
+
+
+class Desk:
+    """One request, and the verdicts on it."""
+
+    def __init__(self, site: Site, reviewing: Reviewing) -> None:
+        self._site = site
+        self._reviewing = reviewing
+
+    async def show(self, request: web.Request, visitor: Visitor) -> web.Response:
+        """Show a request whole."""
+        found = await self._site.viewing.see(request_id(request), visitor.name)
+        return await self._page(found, visitor)
+
+    async def review(self, request: web.Request, visitor: Visitor) -> web.Response:
+        """Record a verdict; what is refused is said on the page, with the typed reason still there."""
+        found = await self._site.viewing.see(request_id(request), visitor.name)
+        form = await read_form(request)
+        typed = form.get("reason", "")
+        try:
+            require_own_form(request, form, visitor.session, self._site.public_url)
+            await self._decide(found, visitor, form)
+        except ForeignForm as refusal:
+            return self._site.refused(refusal, visitor, typed)
+        except Refusal as refusal:
+            found = await self._site.viewing.see(found.id, visitor.name)
+            return await self._page(found, visitor, refusal, typed)
+        return web.Response(status=303, headers=HEADERS | {"Location": f"/requests/{found.id}#decision"})
+
+    async def _decide(self, found: Request, visitor: Visitor, form: dict[str, str]) -> None:
+        reason = form.get("reason", "")
+        if len(reason) > REASON_MAX:
+            raise Malformed(f"A reason has at most {REASON_MAX:,} characters; this one has {len(reason):,}.")
+        if CONTROL.search(reason):
+            raise Malformed("The reason holds control characters; type it again without them.")
+        try:
+            verdict = Verdict(form.get("verdict", ""))
+        except ValueError as error:
+            raise Malformed("Choose Approve, Deny or Comment.") from error
+        seen = Digest(form.get("digest", ""))
+        await self._reviewing.decide(
+            found.id, visitor.name, verdict, reason.strip() or None, seen, visitor.actor(), complete=True
+        )
+
+    async def _page(
+        self, found: Request, visitor: Visitor, refusal: Refusal | None = None, typed: str = ""
+    ) -> web.Response:
+        directory = self._site.policies.current().directory
+        names = await group_names(found, self._site.policies)
+        shown = card(found, self._site.clock.now(), f"/requests/{found.id}", 0, names)
+        waiting = found.state is State.PENDING and self._site.clock.now() < found.expires_at
+        values = {
+            "card": shown,
+            "stages": [approvers(found, stage, names, directory) for stage in found.plan.stages],
+            "agent": face(found.subject.agent, directory),
+            "behalf": face(found.subject.on_behalf_of, directory) if found.subject.on_behalf_of else None,
+            "owner": face(found.owner, directory),
+            "story": story(found, directory),
+            "waiting": waiting,
+            "may_act": waiting and await self._site.viewing.may_act(found, visitor.name),
+            "may_take_back": waiting and _approved_here(found, visitor),
+            "standing": _standing(found, visitor),
+            "hint": HINTS[found.plan.reason_rule],
+            "refusal": refusal,
+            "typed": typed,
+        }
+        return self._site.page("request", visitor, values, status(refusal) if refusal else 200)
+
+
+def request_id(request: web.Request) -> RequestId:
+    """Return the id in the path; one that cannot exist is as unknown as one that does not."""
+    text = request.match_info["id"]
+    if not ID.fullmatch(text):
+        raise Unknown
+    return RequestId(text)
+
+
+def _approved_here(found: Request, visitor: Visitor) -> bool:
+    """Say whether this person's approval in the open stage can still be turned into a denial."""
+    before = counted(found).get(visitor.name)
+    stages = found.plan.stages
+    return (
+        before is not None
+        and before.verdict is Verdict.APPROVE
+        and found.stage_index < len(stages)
+        and before.stage == stages[found.stage_index].name
+    )
+
+
+def _standing(found: Request, visitor: Visitor) -> str:
+    """Say why this person cannot decide, if they cannot."""
+    before = counted(found).get(visitor.name)
+    if before is not None:
+        return "You approved this." if before.verdict is Verdict.APPROVE else "You denied this."
+    if visitor.name in (found.owner, found.subject.on_behalf_of):
+        return "This is asked in your name or by your agent, so other people decide."
+    return "Other people decide this one; you can read it and comment."
