@@ -60,7 +60,7 @@ def compile_condition(text: str, variables: Mapping[str, str]) -> Condition:
     _check_names(text, tokens, variables)
     walks = _check_walks(text, tokens)
     with _engine:
-        expression = _compiled(_aliased(text, tokens, variables), tuple(sorted(variables.items())))
+        expression = _compiled(_aliased(text, tokens), tuple(sorted(variables.items())))
     used = _used(tokens, variables)
     return _Condition(expression, used, walks)
 
@@ -122,16 +122,21 @@ def _check_walks(text: str, tokens: list[Token]) -> bool:
     return walks > 0
 
 
-def _aliased(text: str, tokens: list[Token], variables: Mapping[str, str]) -> str:
-    """Let `has(params.x)` ask the whole map, `_arams`: where `params.x` is declared, the engine would take its value.
+def _asked(tokens: list[Token]) -> Iterator[int]:
+    """Yield the index of each `params` or `resource` whose member a `has()` asks for."""
+    for index, _ in _members(tokens):
+        if index >= 2 and tokens[index - 1].text == "(" and tokens[index - 2].text == "has":
+            yield index
+
+
+def _aliased(text: str, tokens: list[Token]) -> str:
+    """Let `has(params.x)` ask the whole map, as `_arams`: the engine would take the value of `params.x`.
 
     The alias is as long as the name, so that columns stay right.
     """
     letters = list(text)
-    for index, _ in _members(tokens):
-        if index >= 2 and tokens[index - 1].text == "(" and tokens[index - 2].text == "has":
-            letters[tokens[index].at] = "_"
-    del variables
+    for index in _asked(tokens):
+        letters[tokens[index].at] = "_"
     return "".join(letters)
 
 
@@ -139,10 +144,11 @@ def _used(tokens: list[Token], variables: Mapping[str, str]) -> tuple[tuple[str,
     """Return the variables the condition names, each as the engine and as the caller calls it."""
     used = {token.text: token.text for token in tokens if token.kind == "name" and token.text in variables}
     for index, member in _members(tokens):
-        owner = tokens[index].text
-        if f"{owner}.{member}" in variables:
-            used[f"{owner}.{member}"] = f"{owner}.{member}"
-        used[f"_{owner[1:]}"] = owner
+        name = f"{tokens[index].text}.{member}"
+        if name in variables:
+            used[name] = name
+    for index in _asked(tokens):
+        used["_" + tokens[index].text[1:]] = tokens[index].text
     return tuple(used.items())
 
 

@@ -56,9 +56,9 @@ BUILT_IN = ("requester", "on_behalf_of", "agent_owner")
 
 def action_type(name: str, filled: Filled, report: Report) -> ActionType:
     """Return a catalogued action."""
-    parameters = {
-        key: parameter(key, given, report) for key, (_, given) in filled.get("params", {}).items() if given
-    }
+    params = filled.get("params", {})
+    parameters = {key: parameter(key, given, report) for key, (_, given) in params.items() if given}
+    doubtful = len(parameters) < len(params)  # one is faulty: what refers to it is no second fault
     executor = filled.get("executor")
     return ActionType(
         name=name,
@@ -66,7 +66,7 @@ def action_type(name: str, filled: Filled, report: Report) -> ActionType:
         executor=None if executor is None else ExecutorName(executor),
         reversibility=filled.get("reversibility", Reversibility.IRREVERSIBLE),
         parameters=parameters,
-        additional=filled.get("additional") is Additional.SHOW,
+        additional=filled.get("additional") is Additional.SHOW or doubtful,
     )
 
 
@@ -81,7 +81,9 @@ def parameter(name: str, filled: Filled, report: Report) -> ParameterType:
     if filled.get("of") in (Kind.LIST, Kind.ENUM):
         report.add(filled.at("of"), "a list cannot hold lists or enums")
     least, most = filled.get("min"), filled.get("max")
-    if most is not None and most < (0 if least is None and kind not in NUMERIC else least if least is not None else most):
+    if most is not None and most < (
+        0 if least is None and kind not in NUMERIC else least if least is not None else most
+    ):
         report.add(filled.at("max"), "no value could be that small")
     redacted = filled.get("show") is Shown.REDACTED
     return ParameterType(
@@ -135,7 +137,9 @@ def _instant(filled: Filled, key: str, zone: ZoneInfo | None, fold: int, report:
         raise report.fault(filled.at(key), f"there is no such instant: {error}") from error
     if read.tzinfo is None:
         if zone is None:
-            raise report.fault(filled.at(key), "this instant has no zone; add tz, or an offset such as +01:00")
+            raise report.fault(
+                filled.at(key), "this instant has no zone; add tz, or an offset such as +01:00"
+            )
         read = read.replace(tzinfo=zone, fold=fold)
     return read.astimezone(UTC)
 
@@ -163,7 +167,9 @@ def escalations(filled: Filled, report: Report) -> tuple[Escalation, ...]:
     for given in filled.get("escalate", ()):
         if not (given.get("remind") or given.get("add")):
             report.add(given.place, "an escalation reminds or adds somebody")
-        found.append(Escalation(given.get("after"), references(given.get("remind")), references(given.get("add"))))
+        found.append(
+            Escalation(given.get("after"), references(given.get("remind")), references(given.get("add")))
+        )
     return tuple(sorted(found, key=lambda one: (one.after, one.remind, one.add)))
 
 
@@ -179,7 +185,9 @@ def rule(filled: Filled, stages: tuple[StageRule, ...], when: When | None, repor
         id=RuleId(filled.get("id")),
         actions=match["action"][1],
         effect=effect,
-        clauses=tuple(Clause(path_of(name), values) for name, (_, values) in match.items() if name != "action"),
+        clauses=tuple(
+            Clause(path_of(name), values) for name, (_, values) in match.items() if name != "action"
+        ),
         during=filled.get("during"),
         when=when,
         reason=filled.get("reason"),
@@ -217,5 +225,3 @@ def defaults(filled: Filled, stages: tuple[StageRule, ...]) -> Defaults:
         reactions=filled.get("reactions", False),
         reveal_reviewers=filled.get("reveal_reviewers", False),
     )
-
-

@@ -10,7 +10,7 @@ from bot.core.policy import building, checking
 from bot.core.policy.conditions import Conditions
 from bot.core.policy.directory import digest_of
 from bot.core.policy.grammar import BUNDLE, DEFAULTS, RULE
-from bot.core.policy.model import Bundle, Calendar, Compile, Directory, Group, Rule, StageRule
+from bot.core.policy.model import ActionType, Bundle, Calendar, Compile, Directory, Group, Rule, StageRule
 from bot.core.policy.problems import Faulty, Place, Report, suggestion
 from bot.core.policy.shapes import Filled
 from bot.core.policy.tree import Node, plain, read_tree
@@ -25,7 +25,9 @@ class Parts:
 
     report: Report
     defaults: Filled
-    named: dict[str, dict[str, tuple[Place, Any]]] = field(default_factory=lambda: {name: {} for name in SECTIONS})
+    named: dict[str, dict[str, tuple[Place, Any]]] = field(
+        default_factory=lambda: {name: {} for name in SECTIONS}
+    )
     rules: list[Filled] = field(default_factory=list)
     content: dict[str, Json] = field(default_factory=dict)
 
@@ -35,7 +37,10 @@ def read_bundle(files: Mapping[str, str], compiler: Compile, directory: Director
     report = Report(files)
     parts = _gather(files, report)
     actions = {
-        name: building.action_type(name, filled, report) for name, (_, filled) in parts.named["actions"].items() if filled
+        name: building.action_type(name, filled, report)
+        if filled
+        else ActionType(name, name, additional=True)
+        for name, (_, filled) in parts.named["actions"].items()
     }
     groups = _groups(parts, directory)
     calendars = _calendars(parts)
@@ -89,7 +94,9 @@ def _gather_file(root: Node, parts: Parts) -> None:
             elif name in SECTIONS:
                 _gather_named(name, node, parts)
             else:
-                parts.report.add(root.keys[name], f"a bundle has no key {name}{suggestion(name, BUNDLE.keys)}")
+                parts.report.add(
+                    root.keys[name], f"a bundle has no key {name}{suggestion(name, BUNDLE.keys)}"
+                )
         except Faulty:
             continue  # the report has it; the other sections may have more to tell
 
@@ -131,7 +138,9 @@ def _gather_named(section: str, node: Node, parts: Parts) -> None:
 
 def _groups(parts: Parts, directory: Directory) -> dict[GroupName, Group]:
     """Return the bundle's groups, and those that stand only in the directory."""
-    declared = {GroupName(n): building.group(n, given) for n, (_, given) in parts.named["groups"].items() if given}
+    declared = {
+        GroupName(n): building.group(n, given) for n, (_, given) in parts.named["groups"].items() if given
+    }
     unreadable = {GroupName(name): Group(GroupName(name)) for name in parts.named["groups"]}
     elsewhere = {group: Group(group) for person in directory.people.values() for group in person.groups}
     return {**elsewhere, **unreadable, **declared}
@@ -180,7 +189,9 @@ def _check(parts: Parts, everything: checking.Everything) -> None:
     for filled in parts.rules:
         checking.check_match(filled, parts.named["calendars"], everything)
         checking.check_people(filled, everything)
-        if filled.get("effect") is Effect.REQUIRE_APPROVAL and not (filled.get("stages") or parts.defaults.get("stages")):
-            parts.report.add(filled.place, "this rule has no stages and neither have the defaults: nobody could approve")
-
-
+        if filled.get("effect") is Effect.REQUIRE_APPROVAL and not (
+            filled.get("stages") or parts.defaults.get("stages")
+        ):
+            parts.report.add(
+                filled.place, "this rule has no stages and neither have the defaults: nobody could approve"
+            )

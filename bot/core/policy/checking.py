@@ -41,7 +41,9 @@ def check_actions(named: Names, everything: Everything) -> None:
     """Warn of actions that only a self-executing agent can run."""
     for name in named:
         if (action := everything.actions.get(name)) and action.executor is None:
-            everything.warnings.add(f"{name} has no executor: only an agent that executes for itself can run it")
+            everything.warnings.add(
+                f"{name} has no executor: only an agent that executes for itself can run it"
+            )
 
 
 def check_groups(named: Names, everything: Everything) -> None:
@@ -63,7 +65,8 @@ def _check_sources(group: Group, filled: Filled, everything: Everything) -> None
     if group.members is not None and listed and listed != group.members:
         odd = ", ".join(sorted(listed ^ group.members))
         everything.report.add(
-            filled.at("members"), f"the directory and this list disagree about {group.name}: {odd} in only one of them"
+            filled.at("members"),
+            f"the directory and this list disagree about {group.name}: {odd} in only one of them",
         )
     if group.members is None and group.slack_usergroup and listed:
         everything.report.add(
@@ -95,7 +98,9 @@ def check_match(filled: Filled, calendars: Names, everything: Everything) -> Non
     node, patterns = match["action"]
     covered: dict[str, ActionType] = {}
     for pattern in patterns:
-        fitting = {name: action for name, action in everything.actions.items() if matches_pattern(pattern, name)}
+        fitting = {
+            name: action for name, action in everything.actions.items() if matches_pattern(pattern, name)
+        }
         if not fitting and everything.defaults.unknown_action is Otherwise.DENY:
             near = suggestion(pattern, everything.actions)
             everything.report.add(node.place, f"no action in the catalog is called {pattern}{near}")
@@ -108,13 +113,20 @@ def check_match(filled: Filled, calendars: Names, everything: Everything) -> Non
 
 
 def _check_clause(
-    rule: str, name: str, node: Node, values: tuple[Json, ...], covered: dict[str, ActionType], everything: Everything
+    rule: str,
+    name: str,
+    node: Node,
+    values: tuple[Json, ...],
+    covered: dict[str, ActionType],
+    everything: Everything,
 ) -> None:
     having = [action for action in covered.values() if name in action.parameters]
     open_ended = any(action.additional for action in covered.values())
     if not having and not open_ended:
         known = {parameter for action in covered.values() for parameter in action.parameters}
-        everything.report.add(node.place, f"no action it matches has a parameter {name}{suggestion(name, known)}")
+        everything.report.add(
+            node.place, f"no action it matches has a parameter {name}{suggestion(name, known)}"
+        )
     for action in covered.values():
         if name not in action.parameters and not action.additional:
             everything.warnings.add(f"rule {rule} never matches {action.name}, which has no parameter {name}")
@@ -122,7 +134,9 @@ def _check_clause(
         faults = [objection(action.parameters[name], value) for action in having]
         if faults and all(faults) and not open_ended:
             at = node.value[position].place if isinstance(node.value, tuple) else node.place
-            near = suggestion(str(value), [str(v) for action in having for v in action.parameters[name].values])
+            near = suggestion(
+                str(value), [str(v) for action in having for v in action.parameters[name].values]
+            )
             everything.report.add(at, f"{name} cannot have this value: {faults[0]}{near}")
 
 

@@ -57,7 +57,9 @@ def _accounts(
 ) -> dict[tuple[str, str], PersonName]:
     accounts: dict[tuple[str, str], PersonName] = {}
     for name, person in people.items():
-        owned = [("slack", account) for account in person.slack] + [("teams", account) for account in person.teams]
+        owned = [("slack", account) for account in person.slack] + [
+            ("teams", account) for account in person.teams
+        ]
         for key in owned:
             other = accounts.setdefault(key, name)
             if other != name:

@@ -95,7 +95,10 @@ class Match:
         for name, value in node.value.items():
             if not re.fullmatch(self._paths(), name):
                 near = suggestion(name, ("action", "agent", "on_behalf_of", "resource.type", "resource.id"))
-                hint = near or "; write params.NAME, context.NAME, resource.type, resource.id, agent or on_behalf_of"
+                hint = (
+                    near
+                    or "; write params.NAME, context.NAME, resource.type, resource.id, agent or on_behalf_of"
+                )
                 raise report.fault(node.keys[name], f"nothing to match is called {name}{hint}")
             shape = Many(self._value(name), or_one=True, empty="an empty list matches nothing")
             found[name] = (value, shape.read(value, report))
@@ -111,7 +114,9 @@ class Match:
     def _value(name: str) -> Text | Scalar:
         if name == "action":
             return Text(PATTERN, "an action's name or a pattern such as db.*", 200)
-        return Scalar() if name.startswith(("params.", "context.")) else Text(IDENTIFIER, "an identifier", 200)
+        return (
+            Scalar() if name.startswith(("params.", "context.")) else Text(IDENTIFIER, "an identifier", 200)
+        )
 
     def schema(self) -> dict[str, Json]:
         def one_or_many(name: str) -> Json:
@@ -133,8 +138,12 @@ GROUP = Text(NAME, "a group's name", 100)
 CONDITION = Located(Text(what="a condition", longest=1000))
 REFERENCE_TEXT = Text(REFERENCE, "group:NAME or person:NAME", 120)
 REFERENCES = Many(Located(REFERENCE_TEXT), or_one=True, empty="this list is empty: nobody could act on it")
-APPROVERS = Many(Located(REFERENCE_TEXT), empty="nobody is an approver: an empty list means no, not everybody")
-SEPARATION = Many(Located(Text(SEPARATE, "requester, on_behalf_of, agent_owner, group:NAME or person:NAME", 120)))
+APPROVERS = Many(
+    Located(REFERENCE_TEXT), empty="nobody is an approver: an empty list means no, not everybody"
+)
+SEPARATION = Many(
+    Located(Text(SEPARATE, "requester, on_behalf_of, agent_owner, group:NAME or person:NAME", 120))
+)
 PLACES = Many(Where())
 SPAN = Span()
 
@@ -148,7 +157,9 @@ PARAMETER = Record(
         "min": Key(Scalar(numeric=True), "the smallest number"),
         "max": Key(Scalar(numeric=True), "the largest number; of text its characters, of a list its members"),
         "of": Key(Choice(Kind), "what a list holds; default string"),
-        "render": Key(Choice(Display, (Display.TEXT, Display.CODE, Display.DIFF)), "how it is shown; default text"),
+        "render": Key(
+            Choice(Display, (Display.TEXT, Display.CODE, Display.DIFF)), "how it is shown; default text"
+        ),
         "show": Key(Choice(Shown), "redacted: cards show a keyed commitment; default plain"),
     },
 )
@@ -159,14 +170,18 @@ ACTION = Record(
         "executor": Key(Text(NAME, "an executor's name", 100), "who runs it: the only audience of its grant"),
         "reversibility": Key(Choice(Reversibility), "whether it can be undone; default irreversible"),
         "params": Key(Named("a parameter", PARAMETER, PARAMETER_NAME), "its typed parameters; default none"),
-        "additional": Key(Choice(Additional), "show: unknown parameters are shown as uninspectable; default refuse"),
+        "additional": Key(
+            Choice(Additional), "show: unknown parameters are shown as uninspectable; default refuse"
+        ),
     },
 )
 GROUP_RECORD = Record(
     "a group",
     {
         "members": Key(Many(Located(PERSON), empty="this group would be empty"), "who is in it"),
-        "slack_usergroup": Key(Text(re.compile(r"S[A-Z0-9]{1,30}"), "the id of a Slack user group"), "where to read it"),
+        "slack_usergroup": Key(
+            Text(re.compile(r"S[A-Z0-9]{1,30}"), "the id of a Slack user group"), "where to read it"
+        ),
         "fallback": Key(GROUP, "who stands in when this group cannot meet its quorum"),
     },
 )
@@ -174,8 +189,13 @@ CALENDAR = Record(
     "a calendar",
     {
         "from": Key(Text(INSTANT, "an instant such as 2026-12-18T00:00"), "its first instant", required=True),
-        "to": Key(Text(INSTANT, "an instant such as 2027-01-04T08:00"), "the instant it is over", required=True),
-        "tz": Key(Text(what="a time zone such as Europe/Paris", longest=60), "the zone of both, unless they carry one"),
+        "to": Key(
+            Text(INSTANT, "an instant such as 2027-01-04T08:00"), "the instant it is over", required=True
+        ),
+        "tz": Key(
+            Text(what="a time zone such as Europe/Paris", longest=60),
+            "the zone of both, unless they carry one",
+        ),
     },
 )
 STAGE = Record(
@@ -259,10 +279,18 @@ BUNDLE = Record(
 PERSON_RECORD = Record(
     "a person",
     {
-        "email": Key(Text(re.compile(r"[^@\s]+@[^@\s]+"), "an e-mail address", 254), "for people to read; it proves nothing"),
+        "email": Key(
+            Text(re.compile(r"[^@\s]+@[^@\s]+"), "an e-mail address", 254),
+            "for people to read; it proves nothing",
+        ),
         "title": Key(Text(longest=100), "how cards call them; default their name"),
-        "slack": Key(Many(Text(SLACK_ACCOUNT, "a Slack account such as T0ABC/U0ABC"), or_one=True), "accounts: team/member"),
-        "teams": Key(Many(Text(TEAMS_ACCOUNT, "a Teams account: tenant/oid"), or_one=True), "accounts: tenant/oid"),
+        "slack": Key(
+            Many(Text(SLACK_ACCOUNT, "a Slack account such as T0ABC/U0ABC"), or_one=True),
+            "accounts: team/member",
+        ),
+        "teams": Key(
+            Many(Text(TEAMS_ACCOUNT, "a Teams account: tenant/oid"), or_one=True), "accounts: tenant/oid"
+        ),
         "groups": Key(Many(GROUP), "groups they are in"),
         "admin": Key(Flag(), "runs Assent; may review no more than anybody; default false"),
         "auditor": Key(Flag(), "reads everything, changes nothing; default false"),

@@ -36,6 +36,7 @@ def facts(
     """Gather what rules may look at. A resource or an optional parameter that is absent is no variable."""
     variables: dict[str, Json] = {
         "params": action.parameters,
+        "resource": {} if resource is None else {"type": resource.type, "id": resource.id},
         "context": context or {},
         "agent": subject.agent,
         "on_behalf_of": subject.on_behalf_of or "",  # nobody is a fact, not a missing key

@@ -67,7 +67,9 @@ def _list(parameter: ParameterType, value: Json) -> str | None:
     if len(value) > most:
         return f"expected at most {most:g} members"
     member = ParameterType(parameter.name, parameter.of or Kind.STRING)
-    return next((f"member {i}: {fault}" for i, one in enumerate(value) if (fault := objection(member, one))), None)
+    return next(
+        (f"member {i}: {fault}" for i, one in enumerate(value) if (fault := objection(member, one))), None
+    )
 
 
 def same(left: Json, right: Json) -> bool:

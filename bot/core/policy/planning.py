@@ -169,7 +169,11 @@ def _is_spent(rule: Rule, asked: Facts, used: Mapping[str, int]) -> bool:
 
 
 def _spent(rules: Iterable[Rule]) -> str | None:
-    said = [f"{rule.id} allows {rule.limit.max} in {iso_duration(rule.limit.window)}" for rule in rules if rule.limit]
+    said = [
+        f"{rule.id} allows {rule.limit.max} in {iso_duration(rule.limit.window)}"
+        for rule in rules
+        if rule.limit
+    ]
     return f"Past its limit: {'; '.join(said)}." if said else None
 
 

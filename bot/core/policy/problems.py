@@ -33,7 +33,10 @@ class Problem:
             return head
         # A tab must stand under a tab, or the caret drifts.
         margin = "".join("\t" if char == "\t" else " " for char in self.source[: self.column - 1])
-        shown = "".join(char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in self.source)
+        shown = "".join(
+            char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}"
+            for char in self.source
+        )
         return f"{head}\n  {shown}\n  {margin}^"
 
 

@@ -15,7 +15,9 @@ from bot.core.terms import Json
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9._\-/:@]{1,200}")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._\-]{0,99}")
-DURATION = re.compile(r"P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?")
+DURATION = re.compile(
+    r"P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?"
+)
 
 
 class Shape(Protocol):
@@ -87,7 +89,9 @@ class Scalar:
     def read(self, node: Node, report: Report) -> Json:
         wanted = (int, float) if self.numeric else (str, int, float, bool)
         if type(node.value) not in wanted:
-            raise report.fault(node.place, f"expected {'a number' if self.numeric else 'text, a number or a boolean'}")
+            raise report.fault(
+                node.place, f"expected {'a number' if self.numeric else 'text, a number or a boolean'}"
+            )
         return node.value
 
     def schema(self) -> dict[str, Json]:
@@ -240,7 +244,9 @@ class Record:
         return Filled(node.place, values, node.keys)
 
     def schema(self) -> dict[str, Json]:
-        properties = {name: {"description": key.about, **key.shape.schema()} for name, key in self.keys.items()}
+        properties = {
+            name: {"description": key.about, **key.shape.schema()} for name, key in self.keys.items()
+        }
         required = [name for name, key in self.keys.items() if key.required]
         return {
             "type": "object",
@@ -265,7 +271,9 @@ class Named:
         for name, value in node.value.items():
             place = node.keys[name]
             if not self.name.fullmatch(name):
-                report.add(place, f"{name!r} is no name for {self.what}: letters, digits and a few signs only")
+                report.add(
+                    place, f"{name!r} is no name for {self.what}: letters, digits and a few signs only"
+                )
             try:
                 found[name] = (place, self.member.read(value, report))
             except Faulty:

@@ -136,7 +136,9 @@ class _Reader:
             return WORDS[text]
         if INT.fullmatch(text):
             if len(text) > DIGITS_MAX:
-                raise self._report.fault(self._place(event), "this number is too long; quote it if it is mea")
+                raise self._report.fault(
+                    self._place(event), "this is too long a number; quote it if it is text"
+                )
             return int(text)
         if FLOAT.fullmatch(text) and len(text) <= DIGITS_MAX and isfinite(float(text)):
             return float(text)

@@ -47,7 +47,10 @@ def _parameters(ask: Ask, known: ActionType) -> Iterator[tuple[str, str]]:
     if not known.additional:
         for name in given:
             if name not in known.parameters:
-                yield _pointer(name), f"{known.name} has no such parameter{suggestion(name, known.parameters)}"
+                yield (
+                    _pointer(name),
+                    f"{known.name} has no such parameter{suggestion(name, known.parameters)}",
+                )
 
 
 def _pointer(name: str) -> str:

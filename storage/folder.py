@@ -1,0 +1,183 @@
+"""The policy folder on disk: the last good bundle and directory, and who is in a group at this instant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from bot.core.policy import (
+    Compile,
+    Directory,
+    PolicyBroken,
+    Problem,
+    barred,
+    parts,
+    people_of,
+    read_bundle,
+    read_directory,
+)
+from bot.core.terms import GroupName, PersonName, Registry, Request, Roster
+from bot.ports import Clock, InForce
+
+DIRECTORY = "directory.yaml"
+TESTS = "_test.yaml"
+SETTLE = 0.05  # seconds; a file that changes while it is read is still being written
+FILE_MAX = 1024 * 1024  # bytes
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+class Usergroups(Protocol):
+    """Where the members of Slack's user groups are asked for."""
+
+    async def members(self, usergroup: str) -> frozenset[str] | None:
+        """Return their accounts, `T…/U…`, or None while Slack does not say."""
+        ...
+
+
+def read_folder(folder: Path) -> dict[str, str]:
+    """Return every YAML file below the folder by its relative name; raises `PolicyBroken`."""
+    texts, problems = {}, []
+    for path in _paths(folder):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix != ".yaml":
+            problems.append(Problem(name, 1, 1, "policy files end in .yaml; this one would be left out"))
+            continue
+        try:
+            with path.open("rb") as file:
+                texts[name] = file.read(FILE_MAX + 1).decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(name, 1, 1, f"this file cannot be read: {error}"))
+    if DIRECTORY not in texts and not problems:
+        problems.append(Problem(DIRECTORY, 1, 1, f"there is no {DIRECTORY} in {folder}: who could review?"))
+    if problems:
+        raise PolicyBroken(problems)
+    return texts
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    """Yield the YAML files, hidden ones left out: editors and volumes keep copies there."""
+    for path in sorted(folder.rglob("*.y*ml")):
+        if path.suffix in (".yaml", ".yml") and not any(p[0] == "." for p in path.relative_to(folder).parts):
+            yield path
+
+
+def split(texts: dict[str, str]) -> tuple[dict[str, str], str, dict[str, str]]:
+    """Return the bundle's files, the directory's text, and the files of tests."""
+    tests = {name: text for name, text in texts.items() if name.endswith(TESTS)}
+    bundle = {name: text for name, text in texts.items() if name not in tests and name != DIRECTORY}
+    return bundle, texts[DIRECTORY], tests
+
+
+class PolicyFolder:
+    """The policy in force; fulfils `bot.ports.Policies`. An edit that does not load changes nothing."""
+
+    def __init__(self, folder: Path, compiler: Compile, clock: Clock, usergroups: Usergroups | None) -> None:
+        """Load the folder; raises `PolicyBroken`: a server without a policy does not start."""
+        self._folder = folder
+        self._compile = compiler
+        self._clock = clock
+        self.usergroups = usergroups
+        self._stamp = _stamp(folder)
+        self._texts = read_folder(folder)
+        self._in_force = self._load(self._texts)
+
+    def current(self) -> InForce:
+        """Return the last good bundle and directory, and what is wrong with a newer one."""
+        return self._in_force
+
+    async def check(self) -> bool:
+        """Load the folder if it changed; return whether the policy in force, or its problem, did."""
+        stamp = await asyncio.to_thread(_stamp, self._folder)
+        if stamp == self._stamp:
+            return False
+        await asyncio.sleep(SETTLE)
+        if stamp != await asyncio.to_thread(_stamp, self._folder):
+            return False  # still being written; the next look finds it
+        before = self._in_force
+        self._in_force = await asyncio.to_thread(self._reloaded, before)
+        self._stamp = stamp
+        return self._in_force is not before
+
+    def _reloaded(self, before: InForce) -> InForce:
+        try:
+            texts = read_folder(self._folder)
+            if texts == self._texts and before.problem is None:
+                return before
+            after = self._load(texts)
+        except PolicyBroken as broken:
+            if str(broken) == before.problem:
+                return before
+            since = before.broken_since or self._clock.now()
+            return InForce(before.bundle, before.directory, since, str(broken))
+        self._texts = texts
+        return after
+
+    def _load(self, texts: dict[str, str]) -> InForce:
+        bundle_files, directory_text, _ = split(texts)
+        directory = read_directory(directory_text, DIRECTORY)
+        return InForce(read_bundle(bundle_files, self._compile, directory), directory)
+
+    async def members(self, group: GroupName) -> frozenset[PersonName] | None:
+        """Return a group's people, or None while its source does not answer. An unknown group is empty."""
+        reference = f"group:{group}"
+        names = [
+            GroupName(part.removeprefix("group:")) for part in parts(reference) if part.startswith("group:")
+        ]
+        found = {name: await self._plain_members(name) for name in names}
+        return people_of(reference, found.__getitem__)
+
+    async def _plain_members(self, name: GroupName) -> frozenset[PersonName] | None:
+        force = self._in_force
+        group = force.bundle.groups.get(name)
+        if group is None:
+            return frozenset()
+        if group.members is not None:
+            return group.members & force.directory.people.keys()
+        if group.slack_usergroup is None:
+            return force.directory.in_group(name)
+        if self.usergroups is None:
+            return None
+        accounts = await self.usergroups.members(group.slack_usergroup)
+        return None if accounts is None else _people(accounts, force.directory)
+
+    async def roster(self, request: Request, registry: Registry) -> Roster:
+        """Return who is who for this request, as of now."""
+        force = self._in_force
+        groups = {name: await self.members(name) for name in _groups(request)}
+        agent = registry.agents.get(request.subject.agent)
+        live_owner = agent.owner if agent else None
+        separation = {f"group:{name}": people for name, people in groups.items()}
+        kept_out = barred(request.plan.separation, request.subject, request.owner, live_owner, separation)
+        people = frozenset(force.directory.people)
+        if any(separation.get(ref, kept_out) is None for ref in request.plan.separation):
+            kept_out |= people  # whom to keep out is not known: nobody may review until it is
+        return Roster(people=people, groups=groups, barred=kept_out)
+
+
+def _people(accounts: frozenset[str], directory: Directory) -> frozenset[PersonName]:
+    """Return whose accounts these are; an account of nobody counts for nobody."""
+    found = (directory.by_account("slack", account) for account in accounts)
+    return frozenset(person for person in found if person is not None)
+
+
+def _groups(request: Request) -> list[GroupName]:
+    """Return every group that the request's plan names, in its stages, escalations and separation."""
+    plan = request.plan
+    named = [reference for stage in plan.stages for reference in stage.approvers]
+    named += [ref for escalation in plan.escalations for ref in (*escalation.remind, *escalation.add)]
+    named += [*request.added, *plan.separation]
+    return [GroupName(ref.removeprefix("group:")) for ref in dict.fromkeys(named) if ref.startswith("group:")]
+
+
+def _stamp(folder: Path) -> Stamp:
+    """Return what changes whenever a file of the folder does."""
+    stamps = []
+    for path in _paths(folder):
+        try:
+            status = path.stat()
+        except OSError:  # gone since it was listed; the next stamp differs
+            continue
+        stamps.append((str(path), status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(stamps)
