@@ -1,0 +1,188 @@
+"""Making a group of changes durable: judge each in arrival order, then insert the winners in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, update
+
+from bot.core.errors import Refusal, Stale
+from bot.core.terms import Change, OutboxKind, Request, Send, State
+from bot.ports import Committed
+from storage.mail import queue
+from storage.rows import document
+from storage.standing import CALLBACKS_COUNTER, Standing, instant_of, told_counter
+from storage.statements import add, padded, put, skip
+from storage.tables import CALLBACKS, COUNTERS, REQUESTS, REVIEWS, USES, WAITS
+from storage.transaction import Transaction
+
+_SAVE = (
+    update(REQUESTS)
+    .where(REQUESTS.c.id == bindparam("its_id"), REQUESTS.c.version == bindparam("expected"))
+    .values({name: bindparam(name) for name in ("version", "state", "due_at", "expires_at", "document")})
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A change with its request's document, written before the lock is taken."""
+
+    change: Change
+    document: bytes
+
+
+def prepare(change: Change) -> Prepared:
+    """Do what needs no database."""
+    return Prepared(change, b"" if change.after is None else document(change.after))
+
+
+def apply_changes(held: Transaction, group: Sequence[Prepared]) -> list[Committed | Exception]:
+    """Write those of the group that win; tell each what came of it."""
+    standing = Standing(held.connection, [one.change for one in group])
+    answers: list[Committed | Exception] = []
+    winners: list[Prepared] = []
+    for one in group:
+        try:
+            answer = standing.judge(one.change)
+        except (Stale, Refusal) as loss:
+            answers.append(loss)
+            continue
+        answers.append(answer)
+        if not answer.replayed:
+            winners.append(one)
+    _write(held, winners, standing)
+    return answers
+
+
+def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -> None:
+    _write_requests(held, winners)
+    _write_reviews_and_waits(held, [one.change for one in winners])
+    sends = [
+        (one.change.after.id if one.change.after else None, send, None)
+        for one in winners
+        for send in one.change.sends
+    ]
+    queue(held, sends + _write_callbacks(held, winners, standing))
+    uses = [
+        {"rule": use.rule, "bucket": use.bucket, "at": instant_of(one.change)}
+        for one in winners
+        for use in one.change.uses
+    ]
+    add(held.connection, USES, uses)
+    moved = standing.counters.items() - standing.before.items()
+    put(held.connection, COUNTERS, [{"name": name, "value": value} for name, value in moved])
+    for one in winners:
+        for entry in one.change.entries:
+            held.ledger.append(entry)
+
+
+def _write_requests(held: Transaction, winners: Sequence[Prepared]) -> None:
+    new, saved = [], []
+    for one in winners:
+        after = one.change.after
+        if after is None:
+            continue
+        held.changed.add(after.id)
+        if after.due_at is not None:
+            held.will_be_due(after.due_at)
+        if one.change.expected is None:
+            new.append(_new_row(after, one))
+        else:
+            saved.append(_saved_row(after, one))
+    add(held.connection, REQUESTS, new)
+    if saved:
+        held.connection.execute(_SAVE, saved)
+
+
+def _new_row(after: Request, one: Prepared) -> dict[str, Any]:
+    key, body = one.change.idempotency or (None, None)
+    return {
+        "id": after.id,
+        "version": after.version,
+        "state": after.state.value,
+        "agent": after.subject.agent,
+        "created_at": after.created_at,
+        "due_at": after.due_at,
+        "expires_at": after.expires_at,
+        "digest": after.digest,
+        "grant_id": after.grant_id,
+        "idempotency_key": key,
+        "body_digest": body,
+        "document": one.document,
+    }
+
+
+def _saved_row(after: Request, one: Prepared) -> dict[str, Any]:
+    return {
+        "its_id": after.id,
+        "expected": one.change.expected,
+        "version": after.version,
+        "state": after.state.value,
+        "due_at": after.due_at,
+        "expires_at": after.expires_at,
+        "document": one.document,
+    }
+
+
+def _write_reviews_and_waits(held: Transaction, winners: Sequence[Change]) -> None:
+    """Bring the search rows in line with the documents."""
+    saved = [change.after.id for change in winners if change.after and change.expected is not None]
+    if saved:
+        held.connection.execute(delete(WAITS).where(WAITS.c.request_id.in_(padded(saved))))
+    requests = [change.after for change in winners if change.after is not None]
+    skip(held.connection, REVIEWS, [row for request in requests for row in _review_rows(request)])
+    add(held.connection, WAITS, [row for request in requests for row in _wait_rows(request)])
+
+
+def _review_rows(request: Request) -> list[dict[str, Any]]:
+    return [
+        {
+            "request_id": request.id,
+            "position": position,
+            "person": review.person,
+            "verdict": review.verdict.value,
+            "stage": review.stage,
+            "at": review.at,
+        }
+        for position, review in enumerate(request.reviews)
+    ]
+
+
+def _wait_rows(request: Request) -> list[dict[str, Any]]:
+    if request.state is not State.PENDING:
+        return []
+    stages = request.plan.stages[request.stage_index : request.stage_index + 1]
+    references = dict.fromkeys([*(one for stage in stages for one in stage.approvers), *request.added])
+    return [
+        {"request_id": request.id, "reference": one, "expires_at": request.expires_at} for one in references
+    ]
+
+
+def _write_callbacks(
+    held: Transaction, winners: Sequence[Prepared], standing: Standing
+) -> list[tuple[str | None, Send, int | None]]:
+    """Number what executors are to be told; return what brings it to them."""
+    rows: list[dict[str, Any]] = []
+    tells: list[tuple[str | None, Send, int | None]] = []
+    for one in winners:
+        after, kind = one.change.after, one.change.callback
+        if after is None or kind is None or after.plan.executor is None:
+            continue
+        executor, at = after.plan.executor, instant_of(one.change)
+        number = standing.next_number(CALLBACKS_COUNTER)
+        sequence = standing.next_number(told_counter(executor))
+        rows.append(
+            {
+                "id": number,
+                "executor": executor,
+                "sequence": sequence,
+                "kind": kind.value,
+                "request_id": after.id,
+                "at": at,
+            }
+        )
+        tells.append((after.id, Send(OutboxKind.TELL, f"executor:{executor}", at, kind.value), number))
+    add(held.connection, CALLBACKS, rows)
+    return tells

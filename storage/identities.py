@@ -1,0 +1,148 @@
+"""Agents, executors, keys, freezes, sessions and sign-in links."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select, update
+
+from bot.core.errors import Unknown
+from bot.core.terms import Entry, PersonName, Registry
+from bot.ports import Link, RegistryEdit, Session
+from storage.database import Database
+from storage.faults import reaching
+from storage.rows import document, read_agent, read_executor, read_freeze, read_key
+from storage.statements import add, put
+from storage.tables import AGENTS, EXECUTORS, FREEZES, KEYS, LINKS, REGISTRY_HEAD, SESSIONS
+from storage.transaction import Transaction
+from storage.writer import Writer
+
+_VERSION = select(REGISTRY_HEAD.c.version)
+
+
+class IdentityStore:
+    """The store's half that knows who is who; `bot.ports.Identities` says what each method means."""
+
+    _database: Database
+    _writer: Writer
+    _registry: Registry | None
+    _reading: asyncio.Task[Registry] | None  # the read that runs
+    _next_read: asyncio.Task[Registry] | None  # the one that begins when it ends, for all who ask meanwhile
+
+    async def registry(self) -> Registry:
+        """Return the registry by a read that began after the call."""
+        if self._next_read is None:
+            self._next_read = asyncio.create_task(self._read_after(self._reading))
+        return await asyncio.shield(self._next_read)
+
+    async def _read_after(self, running: asyncio.Task[Registry] | None) -> Registry:
+        if running is not None:
+            await asyncio.wait([running])
+        self._reading, self._next_read = self._next_read, None
+        with reaching():
+            while self._registry is None or self._registry.version != await self._database.read(_version):
+                self._registry = await self._database.read(_whole_registry)
+        return self._registry
+
+    async def edit(self, edit: RegistryEdit) -> None:
+        """Insert or replace parts of the registry."""
+        await self._writer.submit(lambda held: _edit(held, edit))
+
+    async def put_link(self, link: Link, entry: Entry) -> None:
+        """Remember a sign-in link."""
+        row = {"hash": link.hash, "person": link.person, "expires_at": link.expires_at}
+        await self._writer.submit(lambda held: _remember(held, LINKS, row, entry))
+
+    async def take_link(self, hash: str, now: datetime, session: Session, entry: Entry) -> Session:
+        """Trade a link for a session, once; the entry's actor gets the name of the link's person."""
+
+        def job(held: Transaction) -> Session:
+            link = held.connection.execute(select(LINKS).where(LINKS.c.hash == hash)).one_or_none()
+            if link is None or link.expires_at <= now:
+                raise Unknown
+            held.connection.execute(delete(LINKS).where(LINKS.c.hash == hash))
+            opened = replace(session, person=PersonName(link.person))
+            by = replace(entry.by, name=link.person)
+            _remember(held, SESSIONS, _session_row(opened), replace(entry, by=by))
+            return opened
+
+        return await self._writer.submit(job)
+
+    async def put_session(self, session: Session, entry: Entry) -> None:
+        """Remember a session."""
+        await self._writer.submit(lambda held: _remember(held, SESSIONS, _session_row(session), entry))
+
+    async def session(self, hash: str, now: datetime) -> Session | None:
+        """Return the session under this hash, if it is in force."""
+        alive = select(SESSIONS).where(SESSIONS.c.hash == hash, SESSIONS.c.expires_at > now)
+        with reaching():
+            row = await self._database.read(lambda connection: connection.execute(alive).one_or_none())
+        if row is None:
+            return None
+        return Session(row.hash, PersonName(row.person), row.created_at, row.expires_at, row.csrf)
+
+    async def end_session(self, hash: str) -> None:
+        """Forget a session."""
+
+        def job(held: Transaction) -> None:
+            held.connection.execute(delete(SESSIONS).where(SESSIONS.c.hash == hash))
+
+        await self._writer.submit(job)
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.execute(_VERSION).scalar_one())
+
+
+def _whole_registry(connection: Connection) -> Registry:
+    """Read everything; an edit in between moves the version on, and everything is read again."""
+    version = _version(connection)
+    agents = [read_agent(one) for one in _documents(connection, AGENTS)]
+    executors = [read_executor(one) for one in _documents(connection, EXECUTORS)]
+    keys = [read_key(one) for one in _documents(connection, KEYS)]
+    freezes = [read_freeze(one) for one in _documents(connection, FREEZES)]
+    return Registry(
+        version=version,
+        agents={agent.name: agent for agent in agents},
+        executors={executor.name: executor for executor in executors},
+        keys={key.hash: key for key in keys},
+        freezes=tuple(sorted(freezes, key=lambda freeze: (freeze.at, freeze.pattern))),
+    )
+
+
+def _documents(connection: Connection, table: Table) -> Sequence[bytes]:
+    return connection.execute(select(table.c.document)).scalars().all()
+
+
+def _edit(held: Transaction, edit: RegistryEdit) -> None:
+    connection = held.connection
+    put(connection, AGENTS, [{"name": one.name, "document": document(one)} for one in edit.agents])
+    put(connection, EXECUTORS, [{"name": one.name, "document": document(one)} for one in edit.executors])
+    put(connection, KEYS, [{"id": one.id, "hash": one.hash, "document": document(one)} for one in edit.keys])
+    if edit.freeze is not None:
+        put(connection, FREEZES, [{"pattern": edit.freeze.pattern, "document": document(edit.freeze)}])
+    if edit.unfreeze is not None:
+        connection.execute(delete(FREEZES).where(FREEZES.c.pattern == edit.unfreeze))
+    connection.execute(update(REGISTRY_HEAD).values(version=REGISTRY_HEAD.c.version + 1))
+    held.ledger.append(edit.entry)
+
+
+def _remember(held: Transaction, table: Table, row: dict[str, Any], entry: Entry) -> None:
+    """Insert a link or a session, and forget those that are over."""
+    held.connection.execute(delete(table).where(table.c.expires_at <= entry.at))
+    add(held.connection, table, [row])
+    held.ledger.append(entry)
+
+
+def _session_row(session: Session) -> dict[str, Any]:
+    return {
+        "hash": session.hash,
+        "person": session.person,
+        "created_at": session.created_at,
+        "expires_at": session.expires_at,
+        "csrf": session.csrf,
+    }

@@ -1,0 +1,125 @@
+"""The audit log's end, held under its lock: entries get their sequence and their leaf here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from bot.core.log import Tree, commit, leaf_hash, seal
+from bot.core.terms import ActorKind, Entry
+from storage.statements import add
+from storage.tables import ENTRIES, HEAD, PRIVATE
+
+CHANNEL = "assent_log"
+VERSION = 1  # of an entry's members
+PERSONAL = frozenset({ActorKind.PERSON, ActorKind.OPERATOR})  # whose name and account can be erased
+_LOCK = select(HEAD.c.frontier).with_for_update()  # SQLite's BEGIN IMMEDIATE has taken it before
+_MOVE = update(HEAD)
+_MOVE_AND_TELL = _MOVE.returning(
+    func.pg_notify(CHANNEL, "")
+)  # once a transaction; it is heard after the commit
+
+Salt = Callable[[], bytes]
+
+
+class Ledger:
+    """The log from the taking of its lock to the end of the transaction."""
+
+    def __init__(self, connection: Connection, salt: Salt) -> None:
+        """Take the lock, which every writer of every process takes first."""
+        self._connection = connection
+        self._salt = salt
+        self._tree = Tree.from_bytes(connection.execute(_LOCK).scalar_one())
+        self._entries: list[dict[str, Any]] = []
+        self._private: list[dict[str, Any]] = []
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has, with those not yet written."""
+        return self._tree.size + len(self._entries)
+
+    def append(self, entry: Entry) -> None:
+        """Give an entry its place."""
+        sequence = self.size
+        body = seal(self._fields(entry, sequence))
+        self._entries.append(
+            {
+                "sequence": sequence,
+                "kind": entry.kind.value,
+                "at": entry.at,
+                "request_id": entry.request_id,
+                "body": body,
+                "leaf": leaf_hash(body),
+            }
+        )
+
+    def write(self) -> None:
+        """Write what was appended, and the log's new end."""
+        if not self._entries:
+            return
+        self._tree = self._tree.extend(entry["leaf"] for entry in self._entries)
+        add(self._connection, ENTRIES, self._entries)
+        add(self._connection, PRIVATE, self._private)
+        move = _MOVE_AND_TELL if self._connection.dialect.name == "postgresql" else _MOVE
+        self._connection.execute(move, {"size": self._tree.size, "frontier": self._tree.to_bytes()})
+        self._entries, self._private = [], []
+
+    def _fields(self, entry: Entry, sequence: int) -> dict[str, Any]:
+        by = entry.by
+        who = {"kind": by.kind.value, "surface": by.surface.value, "proof": by.proof.value}
+        if by.kind not in PERSONAL:
+            who |= {"name": by.name, "account": by.account}
+        fields = {
+            "version": VERSION,
+            "sequence": sequence,
+            "at": _written(entry.at),
+            "kind": entry.kind.value,
+            "request_id": entry.request_id,
+            "by": who,
+            "agent": entry.agent,
+            "action_digest": entry.action_digest,
+            "shown_digest": entry.shown_digest,
+            "policy_digest": entry.policy_digest,
+            "decision": entry.decision,
+            "facts": dict(entry.facts),
+            "private": self._commitments(entry, sequence),
+        }
+        return {name: value for name, value in fields.items() if value not in (None, {})}
+
+    def _commitments(self, entry: Entry, sequence: int) -> dict[str, str]:
+        """Put the entry's private fields aside; return what the log keeps of them."""
+        commitments = {}
+        for field, value, person in _private(entry):
+            salt = self._salt()
+            commitments[field] = commit(salt, value)
+            self._private.append(
+                {
+                    "sequence": sequence,
+                    "field": f"private.{field}",  # the way to the commitment in the entry
+                    "salt": salt,
+                    "value": value.encode(),
+                    "person": person,
+                }
+            )
+        return commitments
+
+
+def _private(entry: Entry) -> Iterator[tuple[str, str, str | None]]:
+    """Yield each private field, its value, and whose it is."""
+    by, for_whom = entry.by, entry.on_behalf_of
+    actor = by.name if by.kind is ActorKind.PERSON else None
+    for field, value in entry.private.items():
+        yield field, value, actor or for_whom
+    if by.kind in PERSONAL:
+        yield "by_name", by.name, by.name
+        if by.account:
+            yield "by_account", by.account, by.name
+    if for_whom:
+        yield "on_behalf_of", for_whom, for_whom
+
+
+def _written(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

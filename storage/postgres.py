@@ -1,0 +1,164 @@
+"""PostgreSQL through asyncpg: a connection that writes, one that listens, and a pool that reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+from urllib.parse import unquote
+
+import asyncpg
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from storage.faults import is_unreachable
+from storage.ledger import CHANNEL
+
+T = TypeVar("T")
+
+READERS = 8
+CONNECT_WITHIN = 5.0  # seconds
+COMMAND_WITHIN = 15.0  # seconds, on our side; the server's own limits are below and shorter
+TAIL = 2.0  # seconds between looks at other replicas' commits when no notice comes
+SESSION = {
+    "application_name": "assent",
+    "timezone": "UTC",
+    # A replica that is cut off would keep its locks for more than a minute by default.
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "10s",
+    "statement_timeout": "12s",
+    "tcp_keepalives_idle": "3",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "8s",
+}
+
+
+def driver_url(url: URL) -> URL:
+    """Spell a libpq URL the way asyncpg takes it: driver, unescaped socket folder, `ssl` for `sslmode`."""
+    query = dict(url.query)
+    if "sslmode" in query:
+        query["ssl"] = query.pop("sslmode")
+    query.pop("application_name", None)
+    host = unquote(url.host) if url.host else url.host
+    if host and host.startswith("/"):
+        query, host = query | {"host": host}, None
+    return url.set(drivername="postgresql+asyncpg", query=query, host=host)
+
+
+def postgres_engine(url: URL, size: int) -> AsyncEngine:
+    """Make an engine with our limits on every connection."""
+    return create_async_engine(
+        driver_url(url),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=CONNECT_WITHIN,
+        connect_args={
+            "timeout": CONNECT_WITHIN,
+            "command_timeout": COMMAND_WITHIN,
+            "server_settings": SESSION,
+            "prepared_statement_cache_size": 500,
+        },
+    )
+
+
+class PostgresDatabase:
+    """A PostgreSQL database as the store uses it."""
+
+    def __init__(self, url: URL) -> None:
+        """Nothing is connected yet."""
+        self._engine = postgres_engine(url, READERS + 2)
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writer: AsyncConnection | None = None
+        self._own_backend = 0
+        self._listener: asyncio.Task[None] | None = None
+        self._notice = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to listen for other replicas' commits; refuse a server that forgets acknowledged ones."""
+        if await self.read(_synchronous_commit) == "off":
+            raise ValueError("PostgreSQL has synchronous_commit=off, which loses acknowledged decisions")
+        self._listener = asyncio.create_task(self._keep_listening())
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query; once more on a new connection if the pooled one turns out to be dead."""
+        try:
+            return await self._read(query)
+        except Exception as error:
+            if not is_unreachable(error):
+                raise
+        return await self._read(query)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run work in one transaction; only the writer calls this."""
+        if self._writer is None:
+            self._writer = await self._engine.connect()
+            self._own_backend = (await _driver(self._writer)).get_server_pid()
+        try:
+            async with self._writer.begin():
+                return await self._writer.run_sync(work)
+        except BaseException as error:
+            if is_unreachable(error) or not isinstance(error, Exception):
+                await self._drop_writer()
+            raise
+
+    async def heard(self, watched: bool) -> None:  # noqa: ARG002
+        """Wait until another replica may have committed."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._notice.wait(), TAIL)
+        self._notice.clear()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._listener is not None:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+        await self._drop_writer()
+        await self._engine.dispose()
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
+        async with self._reads.connect() as connection:
+            return await connection.run_sync(query)
+
+    async def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(Exception):  # it is broken already
+                await writer.invalidate()
+            await writer.close()
+
+    async def _keep_listening(self) -> None:
+        """Hold one connection that hears notices; while it is down, the tail still looks now and then."""
+        while True:
+            with suppress(OSError, PoolTimeout, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._listen()
+            await asyncio.sleep(TAIL)
+
+    async def _listen(self) -> None:
+        async with self._reads.connect() as connection:
+            driver = await _driver(connection)
+            await driver.add_listener(CHANNEL, self._noticed)
+            try:
+                while True:
+                    await asyncio.sleep(TAIL)
+                    await driver.execute("SELECT 1")  # is it still there?
+            finally:
+                await connection.invalidate()  # so that no reader gets a connection that listens
+
+    def _noticed(self, _connection: object, backend: int, _channel: str, _payload: object) -> None:
+        if backend != self._own_backend:
+            self._notice.set()
+
+
+async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
+    """Return asyncpg's own connection."""
+    held: asyncpg.Connection = (await connection.get_raw_connection()).driver_connection
+    return held
+
+
+def _synchronous_commit(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())

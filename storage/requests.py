@@ -1,0 +1,164 @@
+"""Requests: how they are found, and how changes to them are committed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_, union_all
+
+from bot.core.errors import Unknown
+from bot.core.terms import AgentName, Change, GrantId, PersonName, Request, RequestId, State, Use, Verdict
+from bot.ports import Committed, Watch
+from storage.changes import prepare
+from storage.database import Database
+from storage.faults import reaching
+from storage.hub import Hub
+from storage.rows import read_request
+from storage.standing import uses_since
+from storage.statements import padded
+from storage.tables import COUNTERS, OUTBOX, REQUESTS, REVIEWS, WAITS
+from storage.writer import Writer
+
+Before = tuple[datetime, RequestId] | None
+_HELD = REQUESTS.c
+
+
+class RequestStore:
+    """The store's half that is about requests; `bot.ports.Requests` says what each method means."""
+
+    _database: Database
+    _writer: Writer
+    _hub: Hub
+
+    async def get(self, request_id: RequestId) -> Request:
+        """Return the request as it stands."""
+        return await self._one(_HELD.id == request_id)
+
+    async def by_grant(self, grant_id: GrantId) -> Request:
+        """Return the request whose grant has this id."""
+        return await self._one(_HELD.grant_id == grant_id)
+
+    async def commit(self, change: Change) -> Committed:
+        """Make the change durable, or nothing of it."""
+        return await self._writer.submit(prepare(change))
+
+    async def used(self, uses: Sequence[Use], now: datetime) -> dict[str, int]:
+        """Return how often each bucket was used within its window."""
+
+        def count(connection: Connection) -> dict[str, int]:
+            return {use.bucket: uses_since(connection, use.bucket, now - use.window) for use in uses}
+
+        with reaching():
+            return await self._database.read(count) if uses else {}
+
+    async def due(self, now: datetime, limit: int) -> list[Request]:
+        """Return requests whose `due_at` has come, earliest first."""
+        return await self._list(
+            select(_HELD.document).where(_HELD.due_at <= now).order_by(_HELD.due_at).limit(limit)
+        )
+
+    async def next_due(self) -> datetime | None:
+        """Return the earliest instant at which a request or an outbox row is due."""
+        with reaching():
+            return await self._database.read(_next_due)
+
+    async def of_agent(
+        self, agent: AgentName, states: Sequence[State], limit: int, before: Before
+    ) -> list[Request]:
+        """Return an agent's requests, newest first; of any state when none is named."""
+        return await self._list(_newest(states, limit, before, _HELD.agent == agent))
+
+    async def waiting_for(self, references: Sequence[str], limit: int) -> list[Request]:
+        """Return pending requests that wait for one of the references, soonest deadline first."""
+        if not references:
+            return []
+        wait = WAITS.c
+        soonest = (
+            select(wait.request_id, wait.expires_at)
+            .distinct()
+            .where(wait.reference.in_(padded(references)))
+            .order_by(wait.expires_at, wait.request_id)
+            .limit(limit)
+            .subquery()
+        )
+        found = select(_HELD.document).join(soonest, soonest.c.request_id == _HELD.id)
+        return await self._list(found.order_by(soonest.c.expires_at, soonest.c.request_id))
+
+    async def recent(
+        self,
+        limit: int,
+        before: Before,
+        states: Sequence[State] = (),
+        reviewed_by: PersonName | None = None,
+        verdicts: Sequence[Verdict] = (),
+    ) -> list[Request]:
+        """Return requests newest first; a verdict asked for is the person's, if one is named."""
+        review, wanted = REVIEWS.c, list[ColumnElement[bool]]()
+        if reviewed_by is not None:
+            wanted.append(review.person == reviewed_by)
+        if verdicts:
+            wanted.append(review.verdict.in_([verdict.value for verdict in verdicts]))
+        reviewed = [_HELD.id.in_(select(review.request_id).where(*wanted))] if wanted else []
+        return await self._list(_newest(states, limit, before, *reviewed))
+
+    async def count_pending(self) -> int:
+        """Count the pending requests."""
+        with reaching():
+            return await self._database.read(_count_pending)
+
+    def watch(self, request_id: RequestId) -> AbstractContextManager[Watch]:
+        """Watch one request from now on."""
+        return self._hub.watch(request_id)
+
+    def feed(self) -> AsyncIterator[RequestId]:
+        """Feed the id of every request that changes, in any replica, from now on."""
+        return self._hub.feed()
+
+    async def _one(self, which: ColumnElement[bool]) -> Request:
+        found = await self._list(select(_HELD.document).where(which))
+        if not found:
+            raise Unknown
+        return found[0]
+
+    async def _list(self, query: Select[tuple[bytes]]) -> list[Request]:
+        with reaching():
+            documents = await self._database.read(_documents(query))
+        return [read_request(document) for document in documents]
+
+
+def _documents(query: Select[tuple[bytes]]) -> Callable[[Connection], list[bytes]]:
+    return lambda connection: [row.document for row in connection.execute(query)]
+
+
+def _next_due(connection: Connection) -> datetime | None:
+    request = connection.execute(select(func.min(_HELD.due_at))).scalar()
+    send = connection.execute(select(func.min(OUTBOX.c.due_at))).scalar()
+    return min((instant for instant in (request, send) if instant is not None), default=None)
+
+
+def _count_pending(connection: Connection) -> int:
+    counter = COUNTERS.c
+    total = select(func.sum(counter.value)).where(counter.name.startswith("pending:"))
+    return int(connection.execute(total).scalar() or 0)
+
+
+def _newest(
+    states: Sequence[State], limit: int, before: Before, *wanted: ColumnElement[bool]
+) -> Select[tuple[bytes]]:
+    """Select the newest requests of any of the states: the newest of each, by its index, then of those."""
+    if before is not None:
+        wanted = (*wanted, tuple_(_HELD.created_at, _HELD.id) < tuple_(*before))
+    newest = (_HELD.created_at.desc(), _HELD.id.desc())
+    of_each = [
+        select(_HELD.id, _HELD.created_at)
+        .where(_HELD.state == state.value, *wanted)
+        .order_by(*newest)
+        .limit(limit)
+        .subquery()
+        for state in dict.fromkeys(states or State)
+    ]
+    found = union_all(*(select(one.c.id) for one in of_each)).subquery()
+    whole = select(_HELD.document).join(found, found.c.id == _HELD.id)
+    return whole.order_by(*newest).limit(limit)

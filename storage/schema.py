@@ -1,0 +1,86 @@
+"""Bringing a database to the tables of this version, and copying it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, make_url
+
+from storage.faults import reaching
+from storage.postgres import postgres_engine
+from storage.sqlite import WRITER, backup_file, database_file, sqlite_engine
+
+T = TypeVar("T")
+MIGRATIONS = Path(__file__).with_name("migrations")
+ONE_MIGRATES = 0x61737365  # the key of PostgreSQL's advisory lock, "asse"
+
+
+async def migrate(url: str) -> list[str]:
+    """Bring the database up to date, in one transaction; return the revisions that this took."""
+    with reaching():
+        return await _run(url, _migrate)
+
+
+async def pending_migrations(url: str) -> list[str]:
+    """Return the revisions that `migrate` would apply, in their order."""
+    with reaching():
+        return await _run(url, _pending)
+
+
+async def backup(url: str, target: Path) -> None:
+    """Copy a SQLite database to a file while it is in use; raises `ValueError` for PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise ValueError("back PostgreSQL up with pg_dump or its own archiving")
+    await asyncio.to_thread(backup_file, database_file(parsed), target)
+
+
+async def _run(url: str, work: Callable[[Connection], T]) -> T:
+    """Run work in one transaction of its own engine."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return await asyncio.to_thread(_run_on_sqlite, url, work)
+    engine = postgres_engine(parsed, 1)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+def _run_on_sqlite(url: str, work: Callable[[Connection], T]) -> T:
+    engine = sqlite_engine(make_url(url), WRITER, "BEGIN IMMEDIATE", 1)
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _migrate(connection: Connection) -> list[str]:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_MIGRATES})")
+    pending = _pending(connection)
+    command.upgrade(_config(connection), "head")
+    return pending
+
+
+def _pending(connection: Connection) -> list[str]:
+    script = ScriptDirectory.from_config(_config(connection))
+    current = MigrationContext.configure(connection).get_current_heads()
+    revisions = script.iterate_revisions("heads", current or "base")
+    return [revision.revision for revision in reversed(list(revisions))]

@@ -1,0 +1,273 @@
+"""The tables. SQLModel declares them; the statements on them are SQLAlchemy Core (`bot/ports.py`: Store).
+
+Everything is written under the lock of `log_head`, so what is read under it stays true until the commit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Index, MetaData, Table, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from storage.columns import Instant, Line, Whole
+
+NAMES = {
+    "ix": "%(table_name)s_by_%(column_0_N_name)s",
+    "uq": "%(table_name)s_one_%(column_0_N_name)s",
+    "pk": "%(table_name)s_key",
+}
+IS_DUE = text("due_at IS NOT NULL")
+
+
+class Row(SQLModel):
+    """A row of ours."""
+
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMES)
+
+
+class RequestRow(Row, table=True):
+    """A request: `document` is the whole of it, the columns are what is searched for."""
+
+    __tablename__ = "requests"
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("agent", "idempotency_key"),
+        UniqueConstraint("grant_id"),
+        Index("requests_due", "due_at", sqlite_where=IS_DUE, postgresql_where=IS_DUE),
+        Index("requests_by_agent", "agent", "state", "created_at", "id"),
+        Index("requests_by_state", "state", "created_at", "id"),
+    )
+    id: str = Field(sa_type=Line, primary_key=True)
+    version: int = Field(sa_type=Whole)
+    state: str = Field(sa_type=Line)
+    agent: str = Field(sa_type=Line)
+    created_at: datetime = Field(sa_type=Instant)
+    due_at: datetime | None = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+    digest: str = Field(sa_type=Line)
+    grant_id: str = Field(sa_type=Line)
+    idempotency_key: str | None = Field(sa_type=Line)
+    body_digest: str | None = Field(sa_type=Line)
+    document: bytes
+
+
+class ReviewRow(Row, table=True):
+    """Who reviewed what, for history pages; the document holds the reviews themselves."""
+
+    __tablename__ = "reviews"
+    request_id: str = Field(sa_type=Line, primary_key=True)
+    position: int = Field(sa_type=Whole, primary_key=True)
+    person: str = Field(sa_type=Line, index=True)
+    verdict: str = Field(sa_type=Line)
+    stage: str | None = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
+class WaitRow(Row, table=True):
+    """Whom a pending request waits for: its open stage's approvers and those that escalations added."""
+
+    __tablename__ = "waits"
+    __table_args__: ClassVar[Any] = (Index("waits_soonest", "reference", "expires_at", "request_id"),)
+    request_id: str = Field(sa_type=Line, primary_key=True)
+    reference: str = Field(sa_type=Line, primary_key=True)
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class EntryRow(Row, table=True):
+    """A leaf of the audit log; triggers refuse to change or delete it."""
+
+    __tablename__ = "entries"
+    sequence: int = Field(sa_type=Whole, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+    request_id: str | None = Field(sa_type=Line, index=True)
+    body: bytes
+    leaf: bytes
+
+
+class PrivateRow(Row, table=True):
+    """What an entry only commits to, until it is erased; `person` is whose it is."""
+
+    __tablename__ = "private"
+    sequence: int = Field(sa_type=Whole, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    field: str = Field(sa_type=Line, primary_key=True)
+    salt: bytes
+    value: bytes  # UTF-8, so that a NUL in somebody's words is kept
+    person: str | None = Field(sa_type=Line, index=True)
+
+
+class HeadRow(Row, table=True):
+    """The log's end, and the lock that every writer takes first; one row."""
+
+    __tablename__ = "log_head"
+    id: int = Field(sa_type=Whole, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    size: int = Field(sa_type=Whole)
+    frontier: bytes
+
+
+class CheckpointRow(Row, table=True):
+    """A signed root of the log; triggers refuse to change or delete it."""
+
+    __tablename__ = "checkpoints"
+    size: int = Field(sa_type=Whole, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    root: bytes
+    note: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
+class OutboxRow(Row, table=True):
+    """Something to be sent. Claiming it sets `token` and moves `due_at` to the end of the lease."""
+
+    __tablename__ = "outbox"
+    __table_args__: ClassVar[Any] = (
+        Index("outbox_by_address", "address", "rank", "due_at", "id"),
+        {"sqlite_autoincrement": True},  # an id is never used again, as a late sender may still name it
+    )
+    id: int | None = Field(default=None, sa_type=Whole, primary_key=True)
+    kind: str = Field(sa_type=Line)
+    address: str = Field(sa_type=Line)
+    event: str = Field(sa_type=Line)
+    rank: int = Field(sa_type=Whole)
+    request_id: str | None = Field(sa_type=Line, index=True)
+    callback_id: int | None = Field(sa_type=Whole)
+    due_at: datetime = Field(sa_type=Instant, index=True)
+    first_due_at: datetime = Field(sa_type=Instant)
+    attempts: int = Field(sa_type=Whole)
+    token: str | None = Field(sa_type=Line)
+    problem: str = Field(sa_type=Line)
+
+
+class LetterRow(Row, table=True):
+    """A dead letter: an outbox row, under its id, that was given up."""
+
+    __tablename__ = "letters"
+    id: int = Field(sa_type=Whole, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: str = Field(sa_type=Line)
+    address: str = Field(sa_type=Line)
+    event: str = Field(sa_type=Line)
+    request_id: str | None = Field(sa_type=Line)
+    callback_id: int | None = Field(sa_type=Whole)
+    attempts: int = Field(sa_type=Whole)
+    problem: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant, index=True)
+
+
+class CallbackRow(Row, table=True):
+    """What an executor is to be told, numbered for each executor."""
+
+    __tablename__ = "callbacks"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("executor", "sequence"),)
+    id: int = Field(sa_type=Whole, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    executor: str = Field(sa_type=Line)
+    sequence: int = Field(sa_type=Whole)
+    kind: str = Field(sa_type=Line)
+    request_id: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
+class PostedRow(Row, table=True):
+    """A card that stands somewhere."""
+
+    __tablename__ = "posted"
+    request_id: str = Field(sa_type=Line, primary_key=True)
+    address: str = Field(sa_type=Line, primary_key=True)
+    place: str = Field(sa_type=Line)
+    message: str = Field(sa_type=Line)
+    version: int = Field(sa_type=Whole)
+
+
+class CounterRow(Row, table=True):
+    """Numbers kept beside the rows they count: an agent's pending requests, an executor's last callback."""
+
+    __tablename__ = "counters"
+    name: str = Field(sa_type=Line, primary_key=True)
+    value: int = Field(sa_type=Whole)
+
+
+class UseRow(Row, table=True):
+    """One use of an allow-limit."""
+
+    __tablename__ = "uses"
+    __table_args__: ClassVar[Any] = (Index("uses_by_bucket", "bucket", "at"),)
+    id: int | None = Field(default=None, sa_type=Whole, primary_key=True)
+    rule: str = Field(sa_type=Line)
+    bucket: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
+class RegistryHeadRow(Row, table=True):
+    """How often the registry was edited; one row."""
+
+    __tablename__ = "registry_head"
+    id: int = Field(sa_type=Whole, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    version: int = Field(sa_type=Whole)
+
+
+class AgentRow(Row, table=True):
+    """A registered agent."""
+
+    __tablename__ = "agents"
+    name: str = Field(sa_type=Line, primary_key=True)
+    document: bytes
+
+
+class ExecutorRow(Row, table=True):
+    """A registered executor."""
+
+    __tablename__ = "executors"
+    name: str = Field(sa_type=Line, primary_key=True)
+    document: bytes
+
+
+class KeyRow(Row, table=True):
+    """A credential, by the SHA-256 of its secret."""
+
+    __tablename__ = "keys"
+    id: str = Field(sa_type=Line, primary_key=True)
+    hash: str = Field(sa_type=Line, unique=True)
+    document: bytes
+
+
+class FreezeRow(Row, table=True):
+    """A freeze in force."""
+
+    __tablename__ = "freezes"
+    pattern: str = Field(sa_type=Line, primary_key=True)
+    document: bytes
+
+
+class SessionRow(Row, table=True):
+    """A signed-in browser, by the SHA-256 of its cookie."""
+
+    __tablename__ = "sessions"
+    hash: str = Field(sa_type=Line, primary_key=True)
+    person: str = Field(sa_type=Line)
+    created_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant, index=True)
+    csrf: str = Field(sa_type=Line)
+
+
+class LinkRow(Row, table=True):
+    """A one-time sign-in link, by the SHA-256 of its token."""
+
+    __tablename__ = "links"
+    hash: str = Field(sa_type=Line, primary_key=True)
+    person: str = Field(sa_type=Line)
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+METADATA = Row.metadata
+
+
+def table(row: type[Row]) -> Table:
+    """Return the table that a row class declares."""
+    return METADATA.tables[str(row.__tablename__)]
+
+
+REQUESTS, REVIEWS, WAITS = table(RequestRow), table(ReviewRow), table(WaitRow)
+ENTRIES, PRIVATE, HEAD, CHECKPOINTS = table(EntryRow), table(PrivateRow), table(HeadRow), table(CheckpointRow)
+OUTBOX, LETTERS, CALLBACKS, POSTED = table(OutboxRow), table(LetterRow), table(CallbackRow), table(PostedRow)
+COUNTERS, USES, REGISTRY_HEAD = table(CounterRow), table(UseRow), table(RegistryHeadRow)
+AGENTS, EXECUTORS, KEYS, FREEZES = table(AgentRow), table(ExecutorRow), table(KeyRow), table(FreezeRow)
+SESSIONS, LINKS = table(SessionRow), table(LinkRow)
