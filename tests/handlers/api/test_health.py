@@ -1,0 +1,99 @@
+"""Probes and figures."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+
+from handlers.api.health import Check, install_health, install_metrics
+from handlers.api.meters import Meters
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[aiohttp.ClientSession]:
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
+        yield session
+    await runner.cleanup()
+
+
+async def well() -> None:
+    return None
+
+
+async def unwell() -> str:
+    return "the disk is full"
+
+
+async def raising() -> None:
+    raise ConnectionRefusedError("db.internal:5432")
+
+
+async def ready(checks: Mapping[str, Check], soft: Mapping[str, Check]) -> tuple[int, dict[str, object]]:
+    app = web.Application()
+    install_health(app, checks, soft)
+    async with serving(app) as client, client.get("/readyz") as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_process_that_answers_is_alive_whatever_is_not_well() -> None:
+    app = web.Application()
+    install_health(app, {"database": unwell}, {})
+    async with serving(app) as client, client.get("/livez") as answer:
+        assert answer.status == 200
+
+
+async def test_it_is_ready_while_all_checks_are_well() -> None:
+    told = {"status": "ready", "checks": {"database": None}, "others": {"policy": None}}
+    assert await ready({"database": well}, {"policy": well}) == (200, told)
+
+
+async def test_a_check_that_is_not_well_takes_the_replica_out_and_says_why() -> None:
+    status, told = await ready({"database": well, "log": unwell}, {})
+    assert (status, told["checks"]) == (503, {"database": None, "log": "the disk is full"})
+
+
+async def test_a_surface_that_is_not_well_is_reported_and_takes_nothing_out() -> None:
+    status, told = await ready({"database": well}, {"slack": unwell})
+    assert (status, told["others"]) == (200, {"slack": "the disk is full"})
+
+
+async def test_a_check_that_fails_is_not_well_and_tells_no_address() -> None:
+    status, told = await ready({"database": raising}, {})
+    assert (status, told["checks"]) == (503, {"database": "failed: ConnectionRefusedError"})
+
+
+async def test_a_check_that_hangs_is_not_well() -> None:
+    async def hanging() -> None:
+        await asyncio.sleep(60)
+
+    status, told = await ready({"database": hanging}, {})
+    assert (status, told["checks"]) == (503, {"database": "failed: TimeoutError"})
+
+
+async def test_answers_are_timed_by_route_and_outsiders_add_no_labels() -> None:
+    async def fine(_: web.Request) -> web.Response:
+        return web.Response()
+
+    async def three() -> float:
+        return 3
+
+    app = web.Application()
+    app.router.add_get("/things/{id}", fine)
+    install_metrics(app, Meters(), {"pending": three})
+    async with serving(app) as client:
+        for path in ("/things/1", "/things/2", "/nowhere/1", "/nowhere/2"):
+            await client.get(path)
+        await client.request("NONSENSE", "/things/1")
+        async with client.get("/metrics") as answer:
+            text = await answer.text()
+    route = 'method="GET",route="/things/{id}",status="200"'
+    assert f"assent_http_answer_seconds_count{{{route}}} 2.0" in text
+    assert 'assent_reading{name="pending"} 3.0' in text
+    assert "nowhere" not in text
+    assert "NONSENSE" not in text

@@ -1,0 +1,56 @@
+"""Schemathesis holds the running server to its own document: for each operation, good and bad calls."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.schemas import APIOperation
+
+from handlers.api.routes import ROUTES, Route
+from tests.handlers.api.world import World
+
+EXAMPLES = 25  # calls for each operation and mode
+KEYS = {"agent": "agent", "executor": "executor", "person": "bo", None: "nobody"}
+PATIENT = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def attack(
+    operation: APIOperation[Any, Any, Any, Any],
+    mode: GenerationMode,
+    headers: dict[str, str],
+    known: dict[str, str],
+) -> None:
+    """Call one operation many times, with ids that exist where it takes one, and check every answer."""
+
+    @PATIENT
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def calls(case: schemathesis.Case) -> None:
+        if mode is GenerationMode.POSITIVE:
+            case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
+        case.call_and_validate(headers=headers, timeout=20)
+
+    calls()
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.id)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_the_server_keeps_to_its_document(world: World, route: Route, mode: GenerationMode) -> None:
+    asked, jti = await world.approved()
+    schema = await asyncio.to_thread(schemathesis.openapi.from_url, f"{world.url}/openapi.json")
+    schema.config.update(base_url=world.url)
+    key = getattr(world, KEYS[route.caller]).key
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    operation: Callable[..., Any] = schema[route.path][route.method.upper()]
+    await asyncio.to_thread(attack, operation, mode, headers, {"id": asked["id"], "jti": jti})
