@@ -14,15 +14,16 @@ from bot.core.terms import Json
 from handlers.render import Renderer
 
 # Characters of one card's parts; together they stay below `limits.MESSAGE_TEXT_MAX`.
-FACTS_TEXT_MAX = 5000  # parameters and context together, names included
-FACT_ROOM = 110  # what a fact that is not shown still takes: its size and digest
-NAME_MAX = 80
+FACTS_TEXT_MAX = 4500  # parameters and context together, names included
+FACT_ROOM = 180  # what a fact takes beside its name and text, and all that one without its text takes
+NAME_MAX = 80  # of a fact, a stage, a person, an agent
 FACTS_MAX = 24  # facts told one by one, so that the card stays a card
 CLAIM_MAX = 500  # of the agent's own words, each
 LINE_MAX = 100  # of a warning or a stage
-SENTENCE_MAX = 300  # of the status, the reason why, the outcome, a reviewer's reason
+SENTENCE_MAX = 300  # of the status, the reason why, the outcome
+REASON_MAX = 200  # of a reviewer
 WARNINGS_MAX = 4
-STAGES_MAX = 6
+STAGES_MAX = 5
 REVIEWS_MAX = 3  # the latest
 
 Block = dict[str, Json]
@@ -62,6 +63,8 @@ def fit(card: Card) -> Card:
     complete = card.complete and facts == card.facts and context == card.context
     return replace(
         card,
+        agent=clip(card.agent, NAME_MAX),
+        on_behalf_of=clip(card.on_behalf_of, NAME_MAX) if card.on_behalf_of else None,
         status=clip(card.status, SENTENCE_MAX),
         why=clip(card.why, SENTENCE_MAX),
         outcome=clip(card.outcome, SENTENCE_MAX) if card.outcome else None,
@@ -69,11 +72,15 @@ def fit(card: Card) -> Card:
         context=context,
         claims=tuple(_head(claim) for claim in card.claims),
         stages=tuple(
-            replace(stage, name=clip(stage.name, LINE_MAX), who=clip(stage.who, LINE_MAX))
+            replace(stage, name=clip(stage.name, NAME_MAX), who=clip(stage.who, LINE_MAX))
             for stage in card.stages[:STAGES_MAX]
         ),
         reviews=tuple(
-            replace(review, reason=clip(review.reason, SENTENCE_MAX) if review.reason else None)
+            replace(
+                review,
+                person=clip(review.person, NAME_MAX),
+                reason=clip(review.reason, REASON_MAX) if review.reason else None,
+            )
             for review in card.reviews[-REVIEWS_MAX:]
         ),
         warnings=tuple(clip(warning, LINE_MAX) for warning in card.warnings[:WARNINGS_MAX]),
@@ -95,16 +102,17 @@ def clip(text: str, limit: int) -> str:
 def _fitting(facts: Sequence[Fact], room: int, places: int) -> tuple[tuple[Fact, ...], int]:
     """Return the facts, those beyond the room without their text, and the room that is left."""
     shown: list[Fact] = []
-    for fact in facts:
-        if len(shown) == places:
-            break
-        cost = len(fact.name) + len(fact.text) + sum(len(warning) for warning in fact.warnings) + FACT_ROOM
+    for fact in facts[:places]:
+        told = fact
+        cost = len(fact.name) + len(fact.text) + sum(map(len, fact.warnings)) + FACT_ROOM
         if cost > room or len(fact.name) > NAME_MAX:
             warnings = ("its warnings are on the full page",) if fact.warnings else ()
-            fact = replace(fact, name=clip(fact.name, NAME_MAX), text="", cut=True, warnings=warnings)
-            cost = len(fact.name) + FACT_ROOM
+            told = replace(fact, name=clip(fact.name, NAME_MAX), text="", cut=True, warnings=warnings)
+            cost = len(told.name) + FACT_ROOM
+        if cost > room:
+            return tuple(shown), 0
         room -= cost
-        shown.append(fact)
+        shown.append(told)
     return tuple(shown), room
 
 
