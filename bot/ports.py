@@ -270,10 +270,6 @@ class Requests(Protocol):
         """Watch one request from now on."""
         ...
 
-    def watch_executor(self, executor: ExecutorName) -> AbstractContextManager[Watch]:
-        """Watch for callbacks to one executor from now on."""
-        ...
-
     def feed(self) -> AsyncIterator[RequestId]:
         """Yield the id of every request that changes, in any replica, from now on."""
         ...

@@ -31,6 +31,7 @@ class RequestStore:
     _database: Database
     _writer: Writer
     _hub: Hub
+    _tell: Callable[[Change], None]
 
     async def get(self, request_id: RequestId) -> Request:
         """Return the request as it stands."""
@@ -42,7 +43,10 @@ class RequestStore:
 
     async def commit(self, change: Change) -> Committed:
         """Make the change durable, or nothing of it."""
-        return await self._writer.submit(prepare(change))
+        committed: Committed = await self._writer.submit(prepare(change))
+        if not committed.replayed:
+            self._tell(change)
+        return committed
 
     async def used(self, uses: Sequence[Use], now: datetime) -> dict[str, int]:
         """Return how often each bucket was used within its window."""

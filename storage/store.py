@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from bot.core.terms import Change
 from storage.database import Database, database_of
 from storage.faults import reaching
 from storage.hub import Hub, log_size
@@ -30,12 +31,17 @@ class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore):
         self._hub = Hub(database, seen)
         self._writer = Writer(database, salt, self._hub)
         self._registry = self._reading = self._next_read = None
+        self._tell: Callable[[Change], None] = lambda _change: None
         self._writer.start()
         self._tail = asyncio.create_task(self._hub.tail())
 
     def on_earlier(self, ring: Callable[[datetime], None]) -> None:
         """Have `ring` called after each commit that makes something due, with its earliest instant."""
         self._writer.on_earlier = ring
+
+    def on_commit(self, tell: Callable[[Change], None]) -> None:
+        """Have `tell` called with each change that this process made durable."""
+        self._tell = tell
 
     async def now(self) -> datetime:
         """Return the database's clock."""

@@ -3,7 +3,7 @@
 `parts` builds what commands and the server share; `built` adds the surfaces; `serve` runs it.
 """
 
-from bot.app.parts import Parts, parts
+from bot.app.parts import NotMigrated, Parts, parts
 from bot.app.server import Running, built, serve
 
-__all__ = ["Parts", "Running", "built", "parts", "serve"]
+__all__ = ["NotMigrated", "Parts", "Running", "built", "parts", "serve"]

@@ -10,10 +10,10 @@ import structlog
 
 from bot.app.parts import Parts
 from bot.clock import SKEW_ALARM, DatabaseClock, monotonic, wall
-from bot.core.terms import EntryKind
+from bot.core.terms import Change, EntryKind
 from bot.services.delivering import Delivering
 from bot.settings import CHECKPOINT_EVERY, CLOCK_EVERY, POLICY_EVERY, SWEEP_EVERY
-from handlers.clock import Metronome
+from handlers.clock import Bell, Metronome
 
 SILENCE_MAX = timedelta(seconds=10)  # RELIABILITY.md R10: a loop that stopped is seen within this
 CHECKPOINT_PAUSE = 0.2  # seconds between two checkpoints under a stream of approvals
@@ -33,14 +33,13 @@ class Loops:
         self._dirty = asyncio.Event()
         self._notary: asyncio.Task[None] | None = None
 
-    def _metronome(self, work: object) -> Metronome:
+    def _metronome(self, work: Bell) -> Metronome:
         store = self._parts.store
-        return Metronome(work, store.next_due, self._parts.clock.now, wall, monotonic, SWEEP_EVERY)  # type: ignore[arg-type]
+        return Metronome(work, store.next_due, self._parts.clock.now, wall, monotonic, SWEEP_EVERY)
 
     def start(self) -> None:
         """Start every loop in the running event loop."""
         self._parts.store.on_earlier(self._earlier)
-        self._parts.store.on_appended(self._appended)
         self._sweeper.every(CHECKPOINT_EVERY, self._parts.auditing.checkpoint, "checkpoint")
         self._sweeper.every(POLICY_EVERY, self._parts.policies.check, "policy")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
@@ -73,12 +72,13 @@ class Loops:
         self._sweeper.earlier(due_at)
         self._postman.earlier(due_at)
 
-    def _appended(self, kinds: frozenset[EntryKind]) -> None:
-        if kinds & SIGNED:
+    def committed(self, change: Change) -> None:
+        """Have a checkpoint signed when something was approved or redeemed."""
+        if any(entry.kind in SIGNED for entry in change.entries):
             self._dirty.set()
 
     async def _sign(self) -> None:
-        """Sign a checkpoint after each approval and redemption; one signature covers all that came meanwhile."""
+        """Sign a checkpoint after each approval and redemption; one covers all that came meanwhile."""
         while True:
             await self._dirty.wait()
             self._dirty.clear()

@@ -11,7 +11,7 @@ from bot.clock import DatabaseClock
 from bot.conditions import compile_condition
 from bot.ids import RandomIds
 from bot.keys import Keys
-from bot.ports import Clock, Store
+from bot.ports import Clock
 from bot.services.admin import Admin
 from bot.services.auditing import Auditing
 from bot.services.entering import Entering
@@ -23,9 +23,10 @@ from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
 from bot.settings import Settings
 from handlers.slack import Usergroups, Workspace
-from storage import migrate, open_store, pending_migrations
 from storage.checkpoints import CheckpointFolder
 from storage.folder import PolicyFolder
+from storage.schema import migrate, pending_migrations
+from storage.store import DatabaseStore, open_store
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
@@ -45,7 +46,7 @@ class Parts:
     public_url: str
     clock: Clock
     ids: RandomIds
-    store: Store
+    store: DatabaseStore
     policies: PolicyFolder
     keys: Keys
     workspace: Workspace | None
@@ -81,9 +82,9 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         await store.close()
 
 
-def _assembled(settings: Settings, clock: Clock, ids: RandomIds, store: Store) -> Parts:
+def _assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseStore) -> Parts:
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
-    keys = Keys(settings.keys, public_url)
+    keys = Keys.open(settings.keys, public_url, clock)
     workspace = _workspace(settings)
     usergroups = Usergroups(workspace, clock) if workspace else None
     policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups)

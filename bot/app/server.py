@@ -16,17 +16,19 @@ from aiohttp import web
 
 from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
+from bot.core.terms import Change
 from bot.ports import Clock, Notifier
 from bot.services.delivering import Delivering
 from bot.settings import Settings
-from handlers import api, slack
+from handlers import api, problems, slack
 from handlers import web as pages
 from handlers.api.health import install_health, install_metrics
-from handlers.executor import ExecutorCaller
-from handlers.problems import problems
+from handlers.api.meters import Meters
+from handlers.executor import egress
+from handlers.executor.callback import Callbacks
 from handlers.render import Renderer
 
-BODY_MAX = 256 * 1024  # bytes; AUDIT.md "One digest everywhere"
+BODY_MAX = 256 * 1024 + 1024  # bytes; the parser's own limit is 256 KiB and gives the better sentence
 
 log = structlog.get_logger()
 
@@ -46,33 +48,42 @@ async def built(
     settings: Settings, *, development: bool = False, clock: Clock | None = None
 ) -> AsyncIterator[Running]:
     """Build the application; `development` opens the demo's sign-in, `clock` is given only in tests."""
-    async with parts(settings, clock) as made, ExecutorCaller.opened(
-        made.keys, made.clock, made.public_url, allow_private=settings.egress_allow_private
-    ) as caller:
+    gate = egress.anywhere if settings.egress_allow_private else egress.outward
+    async with parts(settings, clock) as made, egress.session(gate) as outward:
         renderer = Renderer(TEMPLATES)
-        notifiers = _notifiers(made, renderer)
-        delivering = Delivering(
-            made.store,
-            made.policies,
-            made.clock,
-            made.keys,
-            notifiers,
-            caller,
-            made.public_url,
-            made.ids.jitter,
-        )
-        loops = Loops(made, delivering)
-        app = web.Application(client_max_size=BODY_MAX + 1024, middlewares=[problems])
-        _install(app, made, renderer, loops, development)
+        delivering = _delivering(made, renderer, outward)
+        loops, meters = Loops(made, delivering), Meters()
+        app = web.Application(client_max_size=BODY_MAX)
+        problems.install(app, made.ids)
+        _install(app, made, renderer, development)
+        install_health(app, _checks(made, loops), _soft_checks(made))
+        install_metrics(app, meters, _readings(made))
+
+        def committed(change: Change) -> None:
+            meters.committed(change)
+            loops.committed(change)
+
+        made.store.on_commit(committed)
         made.trust.problem = await made.auditing.distrust()
         if made.trust.problem:
             log.error("log.distrusted", problem=made.trust.problem)
         yield Running(app, made, delivering, loops)
 
 
-def _install(
-    app: web.Application, made: Parts, renderer: Renderer, loops: Loops, development: bool
-) -> None:
+def _delivering(made: Parts, renderer: Renderer, outward: aiohttp.ClientSession) -> Delivering:
+    return Delivering(
+        made.store,
+        made.policies,
+        made.clock,
+        made.keys,
+        _notifiers(made, renderer),
+        Callbacks(outward, made.keys, made.clock, made.public_url),
+        made.public_url,
+        made.ids.jitter,
+    )
+
+
+def _install(app: web.Application, made: Parts, renderer: Renderer, development: bool) -> None:
     api.install(
         app,
         knowing=made.knowing,
@@ -98,7 +109,6 @@ def _install(
         development=development,
     )
     _install_slack(app, made, renderer)
-    install_health(app, _checks(made, loops), _soft_checks(made))
 
 
 def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> None:
@@ -145,6 +155,13 @@ def _soft_checks(made: Parts) -> Mapping[str, Callable[[], Awaitable[str | None]
     return {"policy": policy}
 
 
+def _readings(made: Parts) -> Mapping[str, Callable[[], Awaitable[float]]]:
+    async def pending() -> float:
+        return await made.store.count_pending()
+
+    return {"pending": pending}
+
+
 async def serve(
     settings: Settings,
     *,
@@ -186,6 +203,3 @@ async def listening(running: Running) -> AsyncIterator[str]:
     finally:
         await running.loops.stop()
         await runner.cleanup()
-
-
-__all__ = ["Running", "aiohttp", "built", "install_metrics", "listening", "serve"]

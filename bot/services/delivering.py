@@ -20,6 +20,7 @@ from bot.core.terms import (
     Entry,
     EntryKind,
     ExecutorName,
+    GroupName,
     OutboxKind,
     PersonName,
     Request,
@@ -274,7 +275,7 @@ class Delivering:
             raise Never("an outbox row about no request")
         return await self.store.get(row.request_id)
 
-    async def _names(self, request: Request) -> dict[str, frozenset[PersonName]]:
+    async def _names(self, request: Request) -> dict[GroupName, frozenset[PersonName]]:
         roster = await self.policies.roster(request, await self.store.registry())
         return {name: people for name, people in roster.groups.items() if people is not None}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -129,14 +132,22 @@ class Granting:
         self, executor: Executor, after: int, limit: int, timeout: timedelta
     ) -> list[tuple[Callback, Request]]:
         """Return the executor's callbacks beyond `after`, waiting for the first one if there is none."""
-        ends_at = self.clock.now() + timeout
-        with self.store.watch_executor(executor.name) as watch:
-            found = await self.store.executions(executor.name, after, limit)
-            while not found and (left := ends_at - self.clock.now()) > timedelta(0):
-                if not await watch.changed(left):
-                    break
-                found = await self.store.executions(executor.name, after, limit)
+        feed = self.store.feed()  # from now on, so that nothing slips in between the look and the wait
+        found = await self.store.executions(executor.name, after, limit)
+        if not found and timeout > timedelta(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout.total_seconds()):
+                    found = await self._next_execution(feed, executor, after, limit)
         return [(callback, await self.store.get(callback.request_id)) for callback in found]
+
+    async def _next_execution(
+        self, feed: AsyncIterator[RequestId], executor: Executor, after: int, limit: int
+    ) -> list[Callback]:
+        async for _ in feed:
+            found = await self.store.executions(executor.name, after, limit)
+            if found:
+                return found
+        return []
 
 
 def _is_retry(request: Request, key: str | None, digest: Digest) -> bool:

@@ -1,5 +1,5 @@
 """The metronome: APScheduler rings, nothing is stored in it."""
 
-from handlers.clock.metronome import Metronome
+from handlers.clock.metronome import Bell, Metronome
 
-__all__ = ["Metronome"]
+__all__ = ["Bell", "Metronome"]
