@@ -14,6 +14,7 @@ from aiohttp import (
     ClientSession,
     InvalidURL,
 )
+from yarl import URL
 
 from bot.core import signing, wire
 from bot.core.canonical import canonical
@@ -42,15 +43,12 @@ class Callbacks:
         Raises `Gone` on 410, `Never` for what no retry mends, else `Later`: what may have arrived is sent
         again, under the same id.
         """
-        if executor.url is None:
-            raise Never(f"{executor.name} has no address")
+        url = _address(executor)
         told = wire.callback(callback.kind, callback.sequence, callback.at, request, grant, self.public_url)
         body = canonical(told)
         headers = self._headers(executor, callback, body)
         try:
-            async with self.session.post(
-                executor.url, data=body, headers=headers, allow_redirects=False
-            ) as response:
+            async with self.session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 self._judge(response)
                 await _finish(response)
         except InvalidURL:
@@ -86,6 +84,16 @@ class Callbacks:
         if response.status in (429, 503):
             after = _retry_after(response.headers.get("Retry-After", ""), self.clock.now())
         raise Later(after, f"the address answered {response.status}")
+
+
+def _address(executor: Executor) -> URL:
+    try:
+        url = URL(executor.url or "")
+    except ValueError:
+        raise Never("its address is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Never("its address is not an http or https URL")
+    return url
 
 
 def _retry_after(text: str, now: datetime) -> timedelta:
