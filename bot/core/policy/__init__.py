@@ -1,30 +1,44 @@
 """Which action needs whose approval, how many, by when: (bundle, action, agent, directory, now) → Plan."""
 
 from bot.core.policy.bundle import read_bundle
+from bot.core.policy.cases import Case, CaseResult, Play, read_cases, run_cases, uncovered
 from bot.core.policy.directory import read_directory
+from bot.core.policy.explaining import Considered, Explanation, explain
 from bot.core.policy.model import Bundle, Compile, Condition, ConditionError, Directory, matches_pattern
-from bot.core.policy.planning import candidates, denies, frozen_by, plan
+from bot.core.policy.planning import Commit, candidates, denies, frozen_by, plan
 from bot.core.policy.problems import PolicyBroken, Problem
 from bot.core.policy.quorums import barred, satisfiable
 from bot.core.policy.references import parts, people_of
+from bot.core.policy.schema import schema
 
 __all__ = [
     "Bundle",
+    "Case",
+    "CaseResult",
+    "Commit",
     "Compile",
     "Condition",
     "ConditionError",
+    "Considered",
     "Directory",
+    "Explanation",
+    "Play",
     "PolicyBroken",
     "Problem",
     "barred",
     "candidates",
     "denies",
+    "explain",
     "frozen_by",
     "matches_pattern",
     "parts",
     "people_of",
     "plan",
     "read_bundle",
+    "read_cases",
     "read_directory",
+    "run_cases",
     "satisfiable",
+    "schema",
+    "uncovered",
 ]

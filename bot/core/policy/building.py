@@ -23,7 +23,7 @@ from bot.core.policy.model import (
     When,
 )
 from bot.core.policy.problems import Report
-from bot.core.policy.shapes import Filled
+from bot.core.policy.records import Filled
 from bot.core.terms import (
     Display,
     Effect,

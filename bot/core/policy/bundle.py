@@ -1,8 +1,8 @@
-"""The files of a policy folder → Bundle. Order of files and rules means nothing; every problem is told at once."""
+"""The files of a policy folder → Bundle. Their order means nothing; every problem is told at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,24 @@ from bot.core.policy import building, checking
 from bot.core.policy.conditions import Conditions
 from bot.core.policy.directory import digest_of
 from bot.core.policy.grammar import BUNDLE, DEFAULTS, RULE
-from bot.core.policy.model import ActionType, Bundle, Calendar, Compile, Directory, Group, Rule, StageRule
+from bot.core.policy.model import (
+    ActionType,
+    Bundle,
+    Calendar,
+    Compile,
+    Defaults,
+    Directory,
+    Group,
+    Rule,
+    StageRule,
+)
 from bot.core.policy.problems import Faulty, Place, Report, suggestion
-from bot.core.policy.shapes import Filled
+from bot.core.policy.records import Filled
+from bot.core.policy.references import shared
 from bot.core.policy.tree import Node, plain, read_tree
 from bot.core.terms import Effect, GroupName, Json
 
+COMBINED_MAX = 256  # of one stage; beyond it a person's inbox may miss a request, its card never
 SECTIONS = ("actions", "groups", "calendars")
 
 
@@ -52,14 +64,15 @@ def read_bundle(files: Mapping[str, str], compiler: Compile, directory: Director
     _check(parts, everything)
     report.close()
     ordered = tuple(sorted(rules, key=lambda rule: rule.id))
+    by_action = {name: tuple(rule for rule in ordered if rule.covers(name)) for name in actions}
     return Bundle(
         digest=digest_of(parts.content),
         defaults=defaults,
         actions=actions,
-        groups=groups,
+        groups=groups | {name: Group(name) for name in _combined(by_action.values(), defaults)},
         calendars=calendars,
         rules=ordered,
-        by_action={name: tuple(rule for rule in ordered if rule.covers(name)) for name in actions},
+        by_action=by_action,
         files=dict(files),
         warnings=tuple(sorted(everything.warnings)),
     )
@@ -144,6 +157,19 @@ def _groups(parts: Parts, directory: Directory) -> dict[GroupName, Group]:
     unreadable = {GroupName(name): Group(GroupName(name)) for name in parts.named["groups"]}
     elsewhere = {group: Group(group) for person in directory.people.values() for group in person.groups}
     return {**elsewhere, **unreadable, **declared}
+
+
+def _combined(covering: Iterable[tuple[Rule, ...]], defaults: Defaults) -> set[GroupName]:
+    """Return the names of the groups that merging can write: `dba&leads` where two rules share a stage."""
+    found: set[str] = set()
+    for rules in covering:
+        unions: dict[str, set[tuple[str, ...]]] = {}
+        for stage in (stage for rule in rules for stage in (*rule.stages, *defaults.stages)):
+            known = unions.setdefault(stage.name, set())
+            if len(known) < COMBINED_MAX:
+                known |= {shared(union, stage.approvers) for union in known} | {stage.approvers}
+        found |= {ref for known in unions.values() for union in known for ref in union}
+    return {GroupName(name.removeprefix("group:")) for name in found if "&" in name}
 
 
 def _calendars(parts: Parts) -> dict[str, Calendar]:

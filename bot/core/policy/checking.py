@@ -1,4 +1,4 @@
-"""What only the whole bundle shows: names that lead nowhere, sources that disagree, quorums nobody can meet."""
+"""What only the whole bundle shows: names that lead nowhere, sources that disagree, quorums out of reach."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.core.policy.model import ActionType, Calendar, Defaults, Directory, Gro
 from bot.core.policy.parameters import objection
 from bot.core.policy.problems import Place, Report, suggestion
 from bot.core.policy.quorums import NOBODY, People, satisfiable
-from bot.core.policy.shapes import Filled
+from bot.core.policy.records import Filled
 from bot.core.policy.tree import Node
 from bot.core.terms import GroupName, Json, PersonName, Stage
 
@@ -71,7 +71,7 @@ def _check_sources(group: Group, filled: Filled, everything: Everything) -> None
     if group.members is None and group.slack_usergroup and listed:
         everything.report.add(
             filled.at("slack_usergroup"),
-            f"{group.name} is read from Slack, but the directory puts {', '.join(sorted(listed))} into it as well",
+            f"{group.name} is read from Slack, but the directory lists {', '.join(sorted(listed))}",
         )
 
 

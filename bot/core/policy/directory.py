@@ -8,7 +8,7 @@ import json
 from bot.core.policy.grammar import DIRECTORY
 from bot.core.policy.model import Directory
 from bot.core.policy.problems import Faulty, Place, PolicyBroken, Report, suggestion
-from bot.core.policy.shapes import Filled
+from bot.core.policy.records import Filled
 from bot.core.policy.tree import plain, read_tree
 from bot.core.terms import Digest, GroupName, Json, Person, PersonName
 

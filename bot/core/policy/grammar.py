@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.policy.matching import Match, Where
 from bot.core.policy.model import Kind, Otherwise, Per
-from bot.core.policy.problems import Report, suggestion
-from bot.core.policy.shapes import (
-    IDENTIFIER,
-    NAME,
-    Choice,
-    Flag,
-    Key,
-    Located,
-    Many,
-    Named,
-    Record,
-    Scalar,
-    Span,
-    Text,
-    Whole,
-)
-from bot.core.policy.tree import Node
-from bot.core.terms import Address, Display, Effect, Json, ReasonRule, Reversibility
+from bot.core.policy.records import Key, Located, Many, Named, Record
+from bot.core.policy.shapes import IDENTIFIER, NAME, Choice, Flag, Scalar, Span, Text, Whole
+from bot.core.terms import Display, Effect, ReasonRule, Reversibility
 
 PARAMETER_NAME = re.compile(r"[A-Za-z0-9_\-]{1,100}")
-PATTERN = re.compile(r"[A-Za-z0-9._\-/:@*]{1,200}")
 REFERENCE = re.compile(r"(group|person):[A-Za-z0-9_][A-Za-z0-9._\-]{0,99}")
 SEPARATE = re.compile(r"requester|on_behalf_of|agent_owner|" + REFERENCE.pattern)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")
@@ -58,81 +42,6 @@ class Additional(StrEnum):
     SHOW = "show"
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A place to show a request: a mapping of one surface to its channel, chat or `inbox`."""
-
-    surfaces: tuple[str, ...] = ("slack", "teams", "web")
-
-    def read(self, node: Node, report: Report) -> Address:
-        if not isinstance(node.value, dict) or len(node.value) != 1:
-            raise report.fault(node.place, 'expected one place, such as {slack: "#ops"}')
-        (surface, target) = next(iter(node.value.items()))
-        if surface not in self.surfaces:
-            near = suggestion(surface, self.surfaces)
-            raise report.fault(node.keys[surface], f"there is no surface {surface}{near}")
-        return Address(surface, Text(what="the name of a place", longest=200).read(target, report))
-
-    def schema(self) -> dict[str, Json]:
-        target = Text(longest=200).schema()
-        return {
-            "type": "object",
-            "properties": {surface: target for surface in self.surfaces},
-            "additionalProperties": False,
-            "minProperties": 1,
-            "maxProperties": 1,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What a rule matches: `action` and paths into the ask, each with one value or a list of them."""
-
-    def read(self, node: Node, report: Report) -> dict[str, tuple[Node, tuple[Json, ...]]]:
-        if not isinstance(node.value, dict):
-            raise report.fault(node.place, 'expected what to match, such as {action: "db.*"}')
-        found: dict[str, tuple[Node, tuple[Json, ...]]] = {}
-        for name, value in node.value.items():
-            if not re.fullmatch(self._paths(), name):
-                near = suggestion(name, ("action", "agent", "on_behalf_of", "resource.type", "resource.id"))
-                hint = (
-                    near
-                    or "; write params.NAME, context.NAME, resource.type, resource.id, agent or on_behalf_of"
-                )
-                raise report.fault(node.keys[name], f"nothing to match is called {name}{hint}")
-            shape = Many(self._value(name), or_one=True, empty="an empty list matches nothing")
-            found[name] = (value, shape.read(value, report))
-        if "action" not in found:
-            raise report.fault(node.place, 'a match needs action; "*" is every action')
-        return found
-
-    @staticmethod
-    def _paths() -> str:
-        return r"action|agent|on_behalf_of|resource\.(type|id)|(params|context)\.[A-Za-z0-9_\-]{1,100}"
-
-    @staticmethod
-    def _value(name: str) -> Text | Scalar:
-        if name == "action":
-            return Text(PATTERN, "an action's name or a pattern such as db.*", 200)
-        return (
-            Scalar() if name.startswith(("params.", "context.")) else Text(IDENTIFIER, "an identifier", 200)
-        )
-
-    def schema(self) -> dict[str, Json]:
-        def one_or_many(name: str) -> Json:
-            return Many(self._value(name), or_one=True, empty="no").schema()
-
-        fixed = ("action", "agent", "on_behalf_of", "resource.type", "resource.id")
-        return {
-            "type": "object",
-            "properties": {name: one_or_many(name) for name in fixed},
-            "patternProperties": {r"^(params|context)\.": one_or_many("params.")},
-            "additionalProperties": False,
-            "required": ["action"],
-        }
-
-
-IDENT = Text(IDENTIFIER, "an identifier: letters, digits and . _ - / : @", 200)
 PERSON = Text(NAME, "a person's name", 100)
 GROUP = Text(NAME, "a group's name", 100)
 CONDITION = Located(Text(what="a condition", longest=1000))

@@ -1,4 +1,4 @@
-"""Which rules match an ask. A missing key, or a condition without a boolean, is a match for deny and require."""
+"""Which rules match an ask. Where a key or a boolean is missing, deny and require match, allow does not."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _met(clause: Clause, ask: Facts, bundle: Bundle, strict: bool) -> bool:
 
 
 def value_at(clause: Clause, ask: Facts, bundle: Bundle) -> Json:
-    """Return what stands at the clause's path: `MISSING` where the ask left it out, None where it cannot be."""
+    """Return what stands at the clause's path: `MISSING` where left out, None where it cannot be."""
     match clause.path:
         case ("params", name):
             known = bundle.actions.get(ask.action.name)

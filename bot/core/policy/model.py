@@ -1,4 +1,4 @@
-"""The policy in force as frozen values: `Bundle` says which action needs whose approval, `Directory` who is who."""
+"""The policy in force as frozen values: `Bundle` says what needs whose approval, `Directory` who is who."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Condition = Callable[[Mapping[str, Json]], bool]
 """Evaluates to a boolean, or raises `ConditionError`: never anything else."""
 
 Compile = Callable[[str, Mapping[str, str]], Condition]
-"""Compiles a condition against the types of its variables (`params.rows` → `int`); raises `ConditionError`."""
+"""Compiles a condition against its variables' types (`params.rows`: `int`); raises `ConditionError`."""
 
 
 class ConditionError(Exception):
