@@ -17,6 +17,7 @@ from bot.core.policy import (
     people_of,
     read_bundle,
     read_directory,
+    static_members,
 )
 from bot.core.terms import GroupName, PersonName, Registry, Request, Roster
 from bot.ports import Clock, InForce
@@ -133,11 +134,10 @@ class PolicyFolder:
         group = force.bundle.groups.get(name)
         if group is None:
             return frozenset()
-        if group.members is not None:
-            return group.members & force.directory.people.keys()
-        if group.slack_usergroup is None:
-            return force.directory.in_group(name)
-        if self.usergroups is None:
+        people = static_members(group, force.directory)
+        if people is not None:
+            return people
+        if self.usergroups is None or group.slack_usergroup is None:
             return None
         accounts = await self.usergroups.members(group.slack_usergroup)
         return None if accounts is None else _people(accounts, force.directory)

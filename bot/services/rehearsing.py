@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.core.action import digest
 from bot.core.errors import Refusal
 from bot.core.machine import Decide, Tick, opened, step
-from bot.core.policy import Bundle, Case, Directory, barred, people_of
+from bot.core.policy import Bundle, Case, Directory, barred, people_of, static_members
 from bot.core.terms import (
     Actor,
     ActorKind,
@@ -87,9 +87,7 @@ def _roster(case: Case, planned: Plan, bundle: Bundle, directory: Directory) -> 
         if name in case.groups:
             return case.groups[name]
         group = bundle.groups.get(name)
-        if group is None:
-            return frozenset()
-        return directory.in_group(name) if group.members is None else group.members
+        return frozenset() if group is None else static_members(group, directory)
 
     named = [ref for stage in planned.stages for ref in stage.approvers]
     named += [ref for escalation in planned.escalations for ref in (*escalation.remind, *escalation.add)]

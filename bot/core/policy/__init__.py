@@ -8,7 +8,7 @@ from bot.core.policy.model import Bundle, Compile, Condition, ConditionError, Di
 from bot.core.policy.planning import Commit, candidates, denies, frozen_by, plan
 from bot.core.policy.problems import PolicyBroken, Problem
 from bot.core.policy.quorums import barred, satisfiable
-from bot.core.policy.references import parts, people_of
+from bot.core.policy.references import parts, people_of, static_members
 from bot.core.policy.schema import schema
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "run_cases",
     "satisfiable",
     "schema",
+    "static_members",
     "uncovered",
 ]

@@ -11,6 +11,7 @@ from bot.core.policy.parameters import objection
 from bot.core.policy.problems import Place, Report, suggestion
 from bot.core.policy.quorums import NOBODY, People, satisfiable
 from bot.core.policy.records import Filled
+from bot.core.policy.references import static_members
 from bot.core.policy.tree import Node
 from bot.core.terms import GroupName, Json, PersonName, Stage
 
@@ -28,13 +29,6 @@ class Everything:
     directory: Directory
     defaults: Defaults
     warnings: set[str] = field(default_factory=set)
-
-
-def static_members(group: Group, directory: Directory) -> People | None:
-    """Return who is in a group as the files say, or None where only Slack knows."""
-    if group.members is not None:
-        return group.members
-    return None if group.slack_usergroup else directory.in_group(group.name)
 
 
 def check_actions(named: Names, everything: Everything) -> None:

@@ -1,4 +1,4 @@
-"""explain(…) → why an ask gets the plan it gets: each rule with what decided it, and what merging made of them."""
+"""explain(…) → why an ask gets its plan: each rule with what decided it, and what merging made of them."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from bot.core.policy.model import Directory, Group
 from bot.core.policy.quorums import NOBODY, People
 from bot.core.terms import GroupName, PersonName
 
@@ -49,3 +50,10 @@ def people_of(reference: str, members: Members) -> People | None:
             return None
         found = people if found is None else found & people
     return NOBODY if found is None else found
+
+
+def static_members(group: Group, directory: Directory) -> People | None:
+    """Return who is in a group as the files say, or None where only Slack knows."""
+    if group.members is not None:
+        return group.members & directory.people.keys()
+    return None if group.slack_usergroup else directory.in_group(group.name)
