@@ -62,13 +62,17 @@ def changed(
     alert: str = "",
     remind: tuple[str, ...] = (),
 ) -> Change:
-    """Return the change: every card is brought up to date, and `event` is told in each card's thread."""
+    """Return the change: every card is brought up to date, and `event` is told in each card's thread.
+
+    An `alert` goes to the admins and to the agent's owner, a reminder to each address in `remind`.
+    """
     sends = [Send(OutboxKind.SHOW, address, now) for address in addresses(request)]
     if event and before is not None:
         sends += [Send(OutboxKind.NOTE, address, now, event) for address in places(request)]
     sends += [Send(OutboxKind.NOTE, address, now, "reminder") for address in remind]
     if alert:
         sends.append(Send(OutboxKind.ALERT, ADMINS, now, alert))
+        sends.append(Send(OutboxKind.NOTE, f"person:{request.owner}", now, alert))
     return Change(
         after=request,
         expected=before.version if before else None,

@@ -1,6 +1,6 @@
 """One line about an event: what a card's thread, a reminded person and the admins read.
 
-Only our own words, names and titles stand here; nothing an agent wrote.
+Only our own words, names, titles and what reviewers said stand here; nothing an agent wrote.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.core.action import code
-from bot.core.machine import tally
-from bot.core.terms import Request, Review, State
+from bot.core.people import tally
+from bot.core.terms import Request, Review, State, Verdict
 
 _ENDS = {
-    "approved": "Approved. The executor may run it once.",
-    "denied": "Denied.",
     "expired": "Expired: nobody decided in time.",
-    "cancelled": "Cancelled by the agent.",
+    "cancelled": "Cancelled before it was decided.",
     "lapsed": "Lapsed: approved, but not run in time.",
     "revoked": "Revoked by an admin before it ran.",
     "released": "Running: the executor redeemed the grant.",
@@ -27,28 +25,34 @@ _ENDS = {
 _ALERTS = {
     "unsatisfiable": "cannot be approved as people stand: {problem}",
     "nobody-reachable": "waits, and nobody who may review it can be reached.",
+    "level-empty": "was escalated to people of whom nobody can be reached, and passed on at once.",
     "unreported": "was run, and its executor has not reported an outcome in time.",
     "digest-mismatch": "was about to run as something else than was approved; it was stopped.",
     "dead-letter": "could not be delivered and was given up; see `deliveries`.",
     "gone": "was refused for good by its executor's address, which is now disabled.",
     "card-lost": "could not be shown where its policy says.",
 }
+_WHILE_PENDING = ("unsatisfiable", "nobody-reachable", "level-empty")
 
 
 def note(event: str, request: Request, now: datetime) -> str | None:
     """Return the line about `event`, or None when it says nothing any more."""
-    match event:
-        case "reminder" if request.state is State.PENDING:
-            return f"Still waiting: {request.plan.title} ({code(request.digest)}), {_left(request, now)}."
+    kind, _, number = event.partition(":")
+    pending = request.state is State.PENDING
+    match kind:
         case "reminder":
-            return None
+            what = f"{request.plan.title} ({code(request.digest)})"
+            return f"Still waiting: {what}, {_left(request, now)}." if pending else None
         case "stage":
-            return _stage(request)
-        case "approve" | "deny" | "comment":
-            said = [r for r in request.reviews if r.verdict == event]
-            return _review(said[-1]) if said else None
+            return _stage(request, int(number))
+        case "review":
+            return _review(request.reviews[int(number)])
+        case "approved" | "denied":
+            return _decision(kind, request)
+        case _ if kind in _WHILE_PENDING:
+            return alert(kind, request) if pending else None
         case _:
-            return _ENDS.get(event)
+            return _ENDS.get(kind)
 
 
 def alert(event: str, request: Request) -> str:
@@ -64,13 +68,22 @@ def _left(request: Request, now: datetime) -> str:
     return f"{minutes} min left" if minutes < 120 else f"{minutes // 60} h left"
 
 
-def _stage(request: Request) -> str | None:
-    if request.stage_index == 0 or request.stage_index >= len(request.plan.stages):
-        return None
-    met = request.plan.stages[request.stage_index - 1]
-    now_open = request.plan.stages[request.stage_index]
+def _stage(request: Request, index: int) -> str:
+    met = request.plan.stages[index]
     approvals, _ = tally(request, met.name)
-    return f"Stage {met.name} is met ({approvals} of {met.quorum}); now waiting for {now_open.name}."
+    said = f"Stage {met.name} is met ({approvals} of {met.quorum})"
+    if request.state is State.PENDING and request.stage_index == index + 1:
+        return f"{said}; now waiting for {request.plan.stages[index + 1].name}."
+    return f"{said}."
+
+
+def _decision(kind: str, request: Request) -> str:
+    """Say how it was decided, and the verdict that decided it."""
+    words = [f"{kind.capitalize()}."]
+    if kind == "approved" and request.plan.executor:
+        words.append("The executor may run it once.")
+    verdicts = [review for review in request.reviews if review.verdict is not Verdict.COMMENT]
+    return " ".join([*words, *map(_review, verdicts[-1:])])
 
 
 def _review(review: Review) -> str:

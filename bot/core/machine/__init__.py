@@ -11,9 +11,10 @@ from typing import assert_never
 
 from bot.core.machine.commands import Cancel, Command, Decide, Redeem, Report, Revoke, Tick
 from bot.core.machine.opening import opened
-from bot.core.machine.reviews import cancelled, counted, decided, tally
+from bot.core.machine.reviews import cancelled, decided
 from bot.core.machine.running import redeemed, reported, revoked
 from bot.core.machine.ticking import ticked
+from bot.core.people import counted, tally
 from bot.core.terms import Change, Request
 
 

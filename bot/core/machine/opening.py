@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
 from bot.core import effects
-from bot.core.deadline import next_due
 from bot.core.machine.states import approved, ended
-from bot.core.machine.ticking import escalated
-from bot.core.people import shortage
+from bot.core.machine.waiting import waiting
 from bot.core.terms import (
     SYSTEM,
     Actor,
@@ -47,21 +44,9 @@ def opened(request: Request, roster: Roster, by: Actor, now: datetime) -> Change
             entries += (effects.entry(EntryKind.DENIED, after, SYSTEM, now, decision="policy"),)
             return effects.changed(after, None, now, entries, callback=CallbackKind.DENIED)
         case Effect.REQUIRE_APPROVAL:
-            return _waiting(request, roster, now, entries)
+            return waiting(request, None, roster, now, entries)
         case _:
             assert_never(plan.effect)
-
-
-def _waiting(request: Request, roster: Roster, now: datetime, entries: tuple[Entry, ...]) -> Change:
-    """Open a pending request; one that nobody could satisfy escalates at once and goes to the admins."""
-    after = replace(request, unsatisfiable=shortage(request, roster))
-    escalations = list[Entry]()
-    while after.unsatisfiable and after.escalated < len(after.plan.escalations):
-        after = escalated(after, roster, now, escalations)
-        after = replace(after, unsatisfiable=shortage(after, roster))
-    after = replace(after, due_at=next_due(after))
-    alert = "unsatisfiable" if after.unsatisfiable else ""
-    return effects.changed(after, None, now, (*entries, *escalations), alert=alert)
 
 
 def _claims(request: Request) -> dict[str, str]:

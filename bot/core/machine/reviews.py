@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import effects
-from bot.core.deadline import next_due
 from bot.core.errors import (
     AlreadyDecided,
     AlreadyReviewed,
@@ -21,14 +20,14 @@ from bot.core.errors import (
 )
 from bot.core.machine.commands import Cancel, Decide
 from bot.core.machine.states import approved, ended, grown
-from bot.core.people import approvers, barred, shortage
+from bot.core.machine.waiting import waiting
+from bot.core.people import approvers, barred, counted, tally
 from bot.core.terms import (
     ActorKind,
     CallbackKind,
     Change,
     Entry,
     EntryKind,
-    PersonName,
     ReasonRule,
     Request,
     Review,
@@ -38,20 +37,30 @@ from bot.core.terms import (
 
 
 def decided(request: Request, command: Decide, now: datetime) -> Change:
-    refuse_decided(request, now)
+    """Return what one person's verdict makes of the request, or raise why it does not count."""
+    _refuse_decided(request, now)
     if command.by.kind is not ActorKind.PERSON:
         raise NoReviewsByMachines
-    if command.person not in command.roster.people:
+    if command.person not in command.roster.people or command.by.name != command.person:
         raise UnknownPerson
     if command.digest != request.digest:
         raise OtherDigest
     if command.verdict is Verdict.COMMENT:
         return _commented(request, command, now)
     _refuse_reviewer(request, command)
-    return _counted(_reviewed(request, command, now), request, command, now)
+    return _judged(_reviewed(request, command, now), request, command, now)
 
 
-def refuse_decided(request: Request, now: datetime) -> None:
+def cancelled(request: Request, command: Cancel, now: datetime) -> Change:
+    """Return the change that withdraws a pending request."""
+    _refuse_decided(request, now)
+    after = ended(grown(request), State.CANCELLED, now)
+    private = {"reason": command.reason} if command.reason else {}
+    entries = (effects.entry(EntryKind.CANCELLED, after, command.by, now, private=private),)
+    return effects.changed(after, request, now, entries, event="cancelled", callback=CallbackKind.CANCELLED)
+
+
+def _refuse_decided(request: Request, now: datetime) -> None:
     if request.state is State.EXPIRED:
         raise TooLate
     if request.state is not State.PENDING:
@@ -72,7 +81,7 @@ def _refuse_reviewer(request: Request, command: Decide) -> None:
         raise AlreadyReviewed(f"You have already reviewed this request ({before.verdict.value}).")
     rule = request.plan.reason_rule
     needed = rule is ReasonRule.REQUIRED or (rule is ReasonRule.ON_DENY and command.verdict is Verdict.DENY)
-    if needed and not (command.reason or "").strip():
+    if needed and not _words(command):
         raise ReasonMissing
     if command.verdict is Verdict.APPROVE and not command.complete:
         raise MustReadAll
@@ -83,15 +92,8 @@ def _takes_back(before: Review, stage: str, verdict: Verdict) -> bool:
     return before.stage == stage and before.verdict is Verdict.APPROVE and verdict is Verdict.DENY
 
 
-def counted(request: Request) -> dict[PersonName, Review]:
-    """Return each person's review that counts: their latest verdict; comments count for nothing."""
-    return {r.person: r for r in request.reviews if r.verdict is not Verdict.COMMENT}
-
-
-def tally(request: Request, stage: str) -> tuple[int, int]:
-    """Return (approvals, denials) of a stage: people, not clicks."""
-    verdicts = [r.verdict for r in counted(request).values() if r.stage == stage]
-    return verdicts.count(Verdict.APPROVE), verdicts.count(Verdict.DENY)
+def _words(command: Decide) -> str | None:
+    return (command.reason or "").strip() or None
 
 
 def _reviewed(request: Request, command: Decide, now: datetime) -> Request:
@@ -99,27 +101,30 @@ def _reviewed(request: Request, command: Decide, now: datetime) -> Request:
     review = Review(
         person=command.person,
         verdict=command.verdict,
-        reason=(command.reason or "").strip() or None,
+        reason=_words(command),
         stage=None if comment else request.plan.stages[request.stage_index].name,
         digest=command.digest,
         by=command.by,
         at=now,
     )
-    return replace(request, version=request.version + 1, reviews=(*request.reviews, review))
+    return replace(grown(request), reviews=(*request.reviews, review))
 
 
 def _commented(request: Request, command: Decide, now: datetime) -> Change:
-    if not (command.reason or "").strip():
+    if not _words(command):
         raise ReasonMissing("A comment needs words; put them in `reason`.")
     after = _reviewed(request, command, now)
     entries = (_review_entry(after, command, now),)
-    return effects.changed(after, request, now, entries, event="comment")
+    return effects.changed(after, request, now, entries, event=_event(after))
+
+
+def _event(request: Request) -> str:
+    """Name the review just given, so that its note tells of no other."""
+    return f"review:{len(request.reviews) - 1}"
 
 
 def _review_entry(request: Request, command: Decide, now: datetime) -> Entry:
-    private = {"reason": command.reason} if command.reason else {}
-    stage = request.reviews[-1].stage
-    facts = {"stage": stage} if stage else {}
+    review = request.reviews[-1]
     return effects.entry(
         EntryKind.REVIEWED,
         request,
@@ -127,36 +132,25 @@ def _review_entry(request: Request, command: Decide, now: datetime) -> Entry:
         now,
         decision=command.verdict.value,
         shown=command.shown,
-        facts=facts,
-        private=private,
+        facts={"stage": review.stage} if review.stage else {},
+        private={"reason": review.reason} if review.reason else {},
     )
 
 
-def _counted(after: Request, request: Request, command: Decide, now: datetime) -> Change:
+def _judged(after: Request, request: Request, command: Decide, now: datetime) -> Change:
     """Count people in the open stage, and end it when its quorum or its deny count is met."""
     entries: tuple[Entry, ...] = (_review_entry(after, command, now),)
     stage = request.plan.stages[request.stage_index]
     approvals, denials = tally(after, stage.name)
-    if denials >= stage.deny:
+    if denials >= max(stage.deny, 1):
         after = ended(after, State.DENIED, now)
         entries += (effects.entry(EntryKind.DENIED, after, command.by, now, decision="review"),)
         return effects.changed(after, request, now, entries, event="denied", callback=CallbackKind.DENIED)
-    if approvals < stage.quorum:
-        after = replace(after, unsatisfiable=shortage(after, command.roster))
-        return effects.changed(after, request, now, entries, event=command.verdict.value)
+    if stage.quorum < 1 or approvals < stage.quorum:  # a quorum of nobody is met by nobody
+        return waiting(after, request, command.roster, now, entries, event=_event(after))
     entries += (effects.entry(EntryKind.STAGE_MET, after, command.by, now, facts={"stage": stage.name}),)
     if request.stage_index + 1 == len(request.plan.stages):
         return approved(after, request, now, entries, command.by)
+    event = f"stage:{request.stage_index}"
     after = replace(after, stage_index=request.stage_index + 1, stage_opened_at=now, stage_escalated=False)
-    after = replace(after, unsatisfiable=shortage(after, command.roster))
-    after = replace(after, due_at=next_due(after))
-    alert = "unsatisfiable" if after.unsatisfiable else ""
-    return effects.changed(after, request, now, entries, event="stage", alert=alert)
-
-
-def cancelled(request: Request, command: Cancel, now: datetime) -> Change:
-    refuse_decided(request, now)
-    after = ended(grown(request), State.CANCELLED, now)
-    private = {"reason": command.reason} if command.reason else {}
-    entries = (effects.entry(EntryKind.CANCELLED, after, command.by, now, private=private),)
-    return effects.changed(after, request, now, entries, event="cancelled", callback=CallbackKind.CANCELLED)
+    return waiting(after, request, command.roster, now, entries, event=event)

@@ -12,6 +12,7 @@ from bot.core.errors import (
     DigestMismatch,
     Frozen,
     Lapsed,
+    Malformed,
     NotRedeemable,
     NotReleased,
     PolicyDenies,
@@ -22,8 +23,11 @@ from bot.core.machine.commands import Redeem, Report, Revoke
 from bot.core.machine.states import grown
 from bot.core.terms import CallbackKind, Change, EntryKind, Outcome, Request, State
 
+OUTCOMES = (State.SUCCEEDED, State.FAILED)
+
 
 def redeemed(request: Request, command: Redeem, now: datetime) -> Change:
+    """Return the change that releases the action to run once, or raise why it may not run."""
     grant = request.grant
     if grant is None or grant.executor != command.executor:
         raise Unknown
@@ -50,6 +54,7 @@ def redeemed(request: Request, command: Redeem, now: datetime) -> Change:
 
 
 def revoked(request: Request, command: Revoke, now: datetime) -> Change:
+    """Return the change that takes an unused grant back."""
     if request.grant is None or request.state is not State.APPROVED or now >= request.grant.expires_at:
         raise NotRedeemable("Only an approved request whose grant is unused can be revoked.")
     grant = replace(request.grant, revoked_at=now)
@@ -60,12 +65,15 @@ def revoked(request: Request, command: Revoke, now: datetime) -> Change:
 
 
 def reported(request: Request, command: Report, now: datetime) -> Change:
+    """Return the change that records what became of a released action; late is better than never."""
     if request.grant is None or request.grant.executor != command.executor:
         raise Unknown
     if request.outcome is not None:
         raise AlreadyReported
     if request.state not in (State.RELEASED, State.UNREPORTED):
         raise NotReleased
+    if command.status not in OUTCOMES:
+        raise Malformed("An outcome is `succeeded` or `failed`.")
     outcome = Outcome(command.status, command.note, command.output_digest, now)
     after = replace(grown(request), state=command.status, outcome=outcome, due_at=None)
     facts = {"output_digest": command.output_digest} if command.output_digest else {}

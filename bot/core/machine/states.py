@@ -13,6 +13,7 @@ from bot.core.terms import Actor, CallbackKind, Change, Entry, EntryKind, Grant,
 def approved(
     after: Request, before: Request | None, now: datetime, entries: tuple[Entry, ...], by: Actor
 ) -> Change:
+    """Return the change that approves a request; its grant waits, if there is an executor to run it."""
     plan = after.plan
     grant = (
         Grant(after.grant_id, plan.executor, issued_at=now, expires_at=now + plan.execute_within)
@@ -27,9 +28,10 @@ def approved(
 
 
 def ended(request: Request, state: State, now: datetime) -> Request:
-    decided_at = request.decided_at or now
-    return replace(request, state=state, decided_at=decided_at, due_at=None, unsatisfiable=None)
+    """Return the request, decided otherwise than by approval: nothing is due any more."""
+    return replace(request, state=state, decided_at=now, due_at=None, unsatisfiable=None)
 
 
 def grown(request: Request) -> Request:
+    """Return the request with its next version."""
     return replace(request, version=request.version + 1)

@@ -1,0 +1,248 @@
+"""What Hypothesis draws histories from: plans, rosters that change, commands by anybody; and what must hold.
+
+The judgement here is written anew, from the documents, and shares no code with the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import strategies as st
+
+from bot.core.machine import Command, Decide, Tick, opened
+from bot.core.terms import (
+    ActorKind,
+    Change,
+    Effect,
+    EntryKind,
+    Escalation,
+    PersonName,
+    Request,
+    Review,
+    Roster,
+    Stage,
+    State,
+    Verdict,
+)
+from tests.core.builders import (
+    AGENT,
+    BUNDLE,
+    DIGEST,
+    EVERYBODY,
+    NOON,
+    OTHER_DIGEST,
+    a_plan,
+    a_request,
+    a_roster,
+    a_verdict,
+    after,
+    an_actor,
+    cancel,
+    redeem,
+    report,
+    revoke,
+    tick,
+)
+
+PEOPLE = sorted(EVERYBODY)
+GROUPS = ("dba", "leads", "nobody")
+REFERENCES = (*(f"group:{name}" for name in GROUPS), "group:dba&leads", *(f"person:{p}" for p in PEOPLE[:4]))
+DECISIONS = {State.APPROVED, State.DENIED, State.EXPIRED, State.CANCELLED}
+AFTERLIFE = {  # what may follow a decision
+    State.APPROVED: {State.RELEASED, State.LAPSED, State.REVOKED},
+    State.RELEASED: {State.SUCCEEDED, State.FAILED, State.UNREPORTED},
+    State.UNREPORTED: {State.SUCCEEDED, State.FAILED},
+}
+DECIDING = {EntryKind.APPROVED, EntryKind.DENIED, EntryKind.EXPIRED, EntryKind.CANCELLED}
+
+references = st.lists(st.sampled_from(REFERENCES), max_size=3, unique=True).map(tuple)
+minutes = st.integers(0, 40).map(lambda number: timedelta(minutes=number))
+escalations = st.builds(Escalation, minutes, references, references)
+
+
+@st.composite
+def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
+    """Up to three stages; now and then one that the policy's loader would never let through."""
+    count = draw(st.integers(0, 3))
+    quorums = st.sampled_from((1, 1, 2, 2, 3, 0, -1))
+    within = st.none() | st.integers(1, 40).map(lambda number: timedelta(minutes=number))
+    return tuple(
+        Stage(f"stage-{number}", draw(references), draw(quorums), draw(st.integers(0, 3)), draw(within))
+        for number in range(count)
+    )
+
+
+@st.composite
+def rosters(draw: st.DrawFn) -> Roster:
+    """Whoever is there, in any groups; sources may be silent, people gone or barred."""
+    some = st.frozensets(st.sampled_from(PEOPLE))
+    most = some.map(lambda gone: EVERYBODY - gone) | st.just(EVERYBODY)
+    groups: dict[str, frozenset[PersonName] | None] = {
+        name: draw(st.none() | most | some) for name in draw(st.sets(st.sampled_from(GROUPS), min_size=1))
+    }
+    return a_roster(groups, draw(most), draw(st.just(frozenset()) | some))
+
+
+@st.composite
+def new_requests(draw: st.DrawFn) -> Change:
+    """A request that was just opened."""
+    plan = replace(
+        a_plan(escalations=tuple(sorted(draw(st.lists(escalations, max_size=3)), key=lambda e: e.after))),
+        stages=draw(stages()),
+        executor=draw(st.sampled_from(("db-runner", None))),
+        effect=draw(st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 8, Effect.ALLOW, Effect.DENY))),
+    )
+    request = a_request(plan=plan, due_at=None)
+    return opened(request, draw(rosters()), an_actor(AGENT, kind=ActorKind.AGENT), NOON)
+
+
+@st.composite
+def commands(draw: st.DrawFn) -> Command:
+    """Anybody does anything; mostly they review."""
+    if draw(st.integers(0, 9)) < 7:
+        kind = draw(st.sampled_from((*[ActorKind.PERSON] * 9, ActorKind.AGENT)))
+        person = draw(st.sampled_from(PEOPLE))
+        return a_verdict(
+            person,
+            draw(st.sampled_from((*[Verdict.APPROVE] * 6, Verdict.DENY, Verdict.COMMENT))),
+            reason=draw(st.sampled_from((None, "because"))),
+            digest=draw(st.sampled_from((*[DIGEST] * 9, OTHER_DIGEST))),
+            complete=draw(st.sampled_from((True, True, True, False))),
+            roster=draw(rosters()),
+            by=an_actor(person, kind=kind),
+        )
+    return draw(
+        st.sampled_from(
+            (cancel(), redeem(), redeem("other"), redeem(digest=OTHER_DIGEST), redeem(frozen=True))
+        )
+        | st.sampled_from((revoke(), report(), report(status=State.FAILED), report("other")))
+        | st.builds(tick, rosters())
+    )
+
+
+# ── the judge ────────────────────────────────────────────────────────────────────────────────────
+
+
+def members(reference: str, roster: Roster) -> frozenset[PersonName]:
+    """Who a reference means, by the words of POLICY.md."""
+    groups: Mapping[str, frozenset[PersonName] | None] = {str(k): v for k, v in roster.groups.items()}
+    if reference.startswith("person:"):
+        return frozenset({PersonName(reference.removeprefix("person:"))}) & roster.people
+    named = [groups.get(name) or frozenset() for name in reference.removeprefix("group:").split("&")]
+    return frozenset.intersection(*named) & roster.people
+
+
+def was_eligible(review: Review, before: Request, command: Decide, now: datetime) -> bool:
+    """Whether this person could review this request when they did."""
+    stage = before.plan.stages[before.stage_index]
+    added = [one for level in before.plan.escalations[: before.escalated] for one in level.add]
+    roster = command.roster
+    invited = frozenset().union(*(members(one, roster) for one in (*stage.approvers, *added)))
+    side = {str(before.subject.agent), before.owner, before.subject.on_behalf_of}
+    return (
+        review.person in invited
+        and review.person not in side | roster.barred
+        and review.stage == stage.name
+        and command.by.kind is ActorKind.PERSON
+        and command.digest == before.digest == review.digest
+        and (command.complete or review.verdict is not Verdict.APPROVE)
+        and before.state is State.PENDING
+        and now < before.expires_at
+    )
+
+
+class Judge:
+    """Watches one request from its first change to its last."""
+
+    def __init__(self, first: Change) -> None:
+        self.request = after(first)
+        self.reviews: list[Review] = []
+        self.decisions = len(DECIDING & {entry.kind for entry in first.entries})
+        self.redemptions = 0
+        assert first.expected is None
+        assert self.request.version == 1
+        self._hold_always(first)
+        if self.request.state is State.APPROVED:
+            assert self.request.plan.effect is Effect.ALLOW
+
+    def see(self, change: Change, command: Command, now: datetime) -> None:
+        """Hold one change against everything that must hold."""
+        before, now_is = self.request, after(change)
+        assert (change.expected, now_is.version) == (before.version, before.version + 1)
+        if isinstance(command, Decide):
+            self._see_review(before, now_is, command, now)
+        else:
+            assert now_is.reviews == before.reviews
+        self.request = now_is
+        self.decisions += len([entry for entry in change.entries if entry.kind in DECIDING])
+        self.redemptions += len([entry for entry in change.entries if entry.kind is EntryKind.REDEEMED])
+        self._hold_always(change)
+        self._hold_between(before, now_is, now)
+        if isinstance(command, Tick):
+            assert now_is.due_at is None or now_is.due_at > now
+
+    def _see_review(self, before: Request, now_is: Request, command: Decide, now: datetime) -> None:
+        assert now_is.reviews[:-1] == before.reviews
+        review = now_is.reviews[-1]
+        if review.verdict is Verdict.COMMENT:
+            assert replace(now_is, reviews=(), version=0) == replace(before, reviews=(), version=0)
+            return
+        assert was_eligible(review, before, command, now)
+        earlier = [one for one in self.reviews if one.person == review.person]
+        for one in earlier:  # only ever from an approval of this very stage to a denial
+            assert (one.stage, one.verdict, review.verdict) == (review.stage, Verdict.APPROVE, Verdict.DENY)
+        assert len(earlier) < 2
+        self.reviews.append(review)
+
+    def _hold_always(self, change: Change) -> None:
+        request = self.request
+        assert change.entries
+        assert {entry.policy_digest for entry in change.entries} == {BUNDLE}
+        assert self.decisions == (request.state is not State.PENDING)
+        assert self.redemptions <= 1
+        waits = request.state in {State.PENDING, State.RELEASED}
+        waits |= request.state is State.APPROVED and request.plan.executor is not None
+        assert (request.due_at is not None) == waits
+        assert change.callback is None or request.plan.executor is not None
+        if request.state is State.APPROVED and request.plan.effect is not Effect.ALLOW:
+            self._hold_quorums()
+        if request.state is State.PENDING and request.plan.stages:
+            assert request.due_at is not None
+            assert request.due_at <= request.expires_at
+
+    def _hold_quorums(self) -> None:
+        assert self.request.plan.stages
+        spent: set[PersonName] = set()
+        denied = {review.person for review in self.reviews if review.verdict is Verdict.DENY}
+        order = [review.stage for review in self.reviews]
+        assert order == sorted(order, key=lambda name: str(name))
+        for stage in self.request.plan.stages:
+            people = {
+                review.person
+                for review in self.reviews
+                if review.stage == stage.name and review.verdict is Verdict.APPROVE
+            }
+            assert not people & spent
+            assert len(people - denied) >= stage.quorum >= 1
+            spent |= people
+
+    def _hold_between(self, before: Request, now_is: Request, now: datetime) -> None:
+        if before.state is State.PENDING:
+            assert now_is.state in DECISIONS | {State.PENDING}
+            assert now < before.expires_at or now_is.state is State.EXPIRED
+            assert now >= before.expires_at or now_is.state is not State.EXPIRED
+            assert now_is.stage_index - before.stage_index in (0, 1)
+        else:
+            assert now_is.state in AFTERLIFE.get(before.state, set())
+            assert now_is.decided_at == before.decided_at
+        if now_is.state is State.RELEASED:
+            assert before.grant is not None
+            assert now < before.grant.expires_at
+        if now_is.state is State.LAPSED:
+            assert before.grant is not None
+            assert now >= before.grant.expires_at
+        assert now_is.plan == before.plan
+        assert (now_is.expires_at, now_is.created_at) == (before.expires_at, before.created_at)
+        assert now_is.escalated >= before.escalated
