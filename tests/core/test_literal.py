@@ -76,8 +76,8 @@ def test_a_mark_in_the_text_itself_cannot_pass_for_ours() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["DROP TABLE x;\n\tgo", "naïve café", "Straße 5 µs, 1ª, m²", "東京タワーでJSONを書く", "한국어 漢字", "привет мир",
-     "Ελλάδα", "שלום", "Δ t and π", "scope привет"],
+    ["DROP TABLE x;\n\tgo", "naïve café", "Straße 5 µs, 1ª, m²", "東京タワーでJSONを書く", "한국어 漢字",
+     "привет мир", "Ελλάδα", "שלום", "Δ t and π", "scope привет"],
 )  # fmt: skip
 def test_honest_text_is_left_alone(text: str) -> None:
     assert visible(text) == (text, ())
