@@ -37,7 +37,11 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Write."""
-        if value is None or dialect.name == "postgresql":
+        if value is None:
+            return value
+        if dialect.name == "postgresql":
+            if value.tzinfo is None:  # asyncpg would take it for local time
+                raise TypeError("an instant is aware")
             return value
         return microseconds(value)
 

@@ -55,6 +55,7 @@ def postgres_engine(url: URL, size: int) -> AsyncEngine:
         driver_url(url),
         pool_size=size,
         max_overflow=0,
+        hide_parameters=True,  # errors are logged; what was asked for is not
         pool_timeout=CONNECT_WITHIN,
         connect_args={
             "timeout": CONNECT_WITHIN,

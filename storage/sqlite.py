@@ -51,6 +51,7 @@ def sqlite_engine(url: URL, pragmas: tuple[str, ...], begin: str, size: int) -> 
         URL.create("sqlite", database=str(path)),
         pool_size=size,
         max_overflow=0,
+        hide_parameters=True,  # errors are logged; what was asked for is not
         connect_args={"check_same_thread": False, "timeout": BUSY / 1000, "cached_statements": 512},
     )
 

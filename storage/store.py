@@ -30,6 +30,7 @@ class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore):
         self._salt = salt
         self._hub = Hub(database, seen)
         self._writer = Writer(database, salt, self._hub)
+        self._closed = False
         self._registry = self._reading = self._next_read = None
         self._tell: Callable[[Change], None] = lambda _change: None
         self._writer.start()
@@ -49,7 +50,10 @@ class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore):
             return await self._database.read(_clock)
 
     async def close(self) -> None:
-        """Write what waits, then close every connection."""
+        """Write what waits, then close every connection; what comes later gets `NotReady`."""
+        if self._closed:
+            return
+        self._closed = True
         await self._writer.close()
         self._tail.cancel()
         with suppress(asyncio.CancelledError):

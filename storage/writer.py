@@ -160,7 +160,7 @@ def write_apart(work: Sequence[Prepared | Job], salt: Salt, connection: Connecti
         except Exception as fault:
             if is_unreachable(fault):
                 raise
-            log.exception("store.unit_failed")
+            log.warning("store.unit_failed", error=type(fault).__name__)
             answers.append(fault)
             continue
         whole.append(written)
