@@ -10,10 +10,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.core.errors import Unknown, UnknownPerson
-from bot.core.terms import PersonName
+from bot.core.terms import Person, PersonName
 from bot.ports import Session
 from bot.services.entering import Entering
-from handlers.web.faces import face
+from handlers.web.faces import Face, face
 from handlers.web.shield import (
     HEADERS,
     cookie_name,
@@ -36,7 +36,7 @@ class Door:
     async def show(self, request: web.Request) -> web.Response:
         """Show the sign-in form; in the demo, the people to choose from."""
         onward = local_path(request.query.get("next", "/"))
-        return self._page(onward, "")
+        return await self._page(onward, "")
 
     async def enter(self, request: web.Request) -> web.Response:
         """Trade a link's token for a session."""
@@ -47,7 +47,7 @@ class Door:
             secret, session = await self._entering.enter(token)
         except Unknown:
             problem = "This link was used already, or is older than ten minutes. Ask for a new one."
-            return self._page(local_path(form.get("next", "/")), problem)
+            return await self._page(local_path(form.get("next", "/")), problem)
         return self._welcome(form, secret, session)
 
     async def become(self, request: web.Request) -> web.Response:
@@ -57,7 +57,7 @@ class Door:
         try:
             secret, session = await self._entering.become(PersonName(form.get("person", "")))
         except UnknownPerson as refusal:
-            return self._page(local_path(form.get("next", "/")), refusal.sentence())
+            return await self._page(local_path(form.get("next", "/")), refusal.sentence())
         return self._welcome(form, secret, session)
 
     async def leave(self, request: web.Request, visitor: Visitor) -> web.Response:
@@ -75,8 +75,19 @@ class Door:
         set_cookie(response, self._site.public_url, secret, session)
         return response
 
-    def _page(self, onward: str, problem: str) -> web.Response:
-        directory = self._site.policies.current().directory
-        people = [(person, face(name, directory)) for name, person in directory.people.items()]
-        values = {"onward": onward, "problem": problem, "people": people if self._site.development else []}
-        return self._site.sign_in_page("enter", values)
+    async def _page(self, onward: str, problem: str) -> web.Response:
+        people = await self._people() if self._site.development else []
+        return self._site.sign_in_page("enter", {"onward": onward, "problem": problem, "people": people})
+
+    async def _people(self) -> list[tuple[Person, Face, list[str]]]:
+        """Return everyone with their avatar and the groups they are in as of now."""
+        force, policies = self._site.policies.current(), self._site.policies
+        groups = {name: await policies.members(name) or frozenset() for name in sorted(force.bundle.groups)}
+        return [
+            (
+                person,
+                face(name, force.directory),
+                [group for group, people in groups.items() if name in people],
+            )
+            for name, person in force.directory.people.items()
+        ]

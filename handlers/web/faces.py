@@ -6,17 +6,24 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from bot.core.literal import visible
 from bot.core.machine import counted
 from bot.core.policy import Directory
-from bot.core.terms import GroupName, PersonName, Request, Review, Stage, State, Verdict
+from bot.core.terms import GroupName, PersonName, Request, Review, Stage, State, Surface, Verdict
 from bot.ports import Policies
 
 HUES = 10
 LINES_MAX = 4000  # numbered; a longer text is shown as one block
 PEOPLE_MAX = 10  # avatars in a row
+SURFACES = {
+    Surface.WEB: "on the web",
+    Surface.SLACK: "in Slack",
+    Surface.TEAMS: "in Teams",
+    Surface.API: "by API",
+    Surface.CLI: "at the command line",
+    Surface.SYSTEM: "by itself",
+}
 MARKER = re.compile(r"(⟨[^⟨⟩\n]{1,80}⟩)")
 
 Names = Mapping[GroupName, frozenset[PersonName]]
@@ -59,7 +66,7 @@ def face(name: str, directory: Directory) -> Face:
     title = visible(person.title if person and person.title else name)[0]
     words = re.findall(r"\w+", title) or ["?"]
     initials = words[0][0] + words[1][0] if len(words) > 1 else words[0][:2]
-    return Face(visible(name)[0], title, initials.upper(), sha256(name.encode()).digest()[0] % HUES)
+    return Face(visible(name)[0], title, initials.upper(), sum(name.encode()) % HUES)
 
 
 async def group_names(request: Request, policies: Policies) -> Names:
@@ -112,7 +119,9 @@ def _reviewed(review: Review, directory: Directory) -> Moment:
     who = face(review.person, directory)
     verb = {Verdict.APPROVE: "approved", Verdict.DENY: "denied", Verdict.COMMENT: "commented"}[review.verdict]
     text = visible(review.reason)[0] if review.reason else None
-    return Moment(review.at, review.verdict.value, who, f"{who.title} {verb}", text, review.by.surface.value)
+    return Moment(
+        review.at, review.verdict.value, who, f"{who.title} {verb}", text, SURFACES[review.by.surface]
+    )
 
 
 def _ending(request: Request) -> Iterator[Moment]:

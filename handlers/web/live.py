@@ -78,8 +78,10 @@ class Live:
         """Give an event that is set whenever a request (or that one) has changed."""
         changed = Event()
 
+        feed = self._site.store.feed()
+
         async def listen() -> None:
-            async for request_id in self._site.store.feed():
+            async for request_id in feed:
                 if only in (None, request_id):
                     changed.set()
 

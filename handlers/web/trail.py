@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 from aiohttp import web
@@ -17,6 +19,7 @@ from handlers.web.shield import HEADERS
 from handlers.web.site import Site, Visitor
 
 PAGE = 50  # entries
+SHOWN_APART = ("sequence", "at", "request_id", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,11 @@ class Line:
     """One entry of the log."""
 
     sequence: int
-    at: object
+    at: datetime
     kind: str
     request_id: str | None
+    who: str
+    decision: str
     leaf: str
     fields: list[tuple[str, str]]
 
@@ -48,7 +53,7 @@ class Trail:
         values = {
             "size": size,
             "checkpoint": await store.last_checkpoint(),
-            "lines": [_line(entry) for entry in reversed(entries)],
+            "lines": await self._lines(list(reversed(entries))),
             "older": end - PAGE if end > PAGE else None,
             "newest": end == size,
         }
@@ -61,7 +66,7 @@ class Trail:
         entries = await self._site.store.entries_of(found.id)
         values = {
             "found": found,
-            "lines": [_line(entry) for entry in entries],
+            "lines": await self._lines(entries),
             "checkpoint": await self._site.store.last_checkpoint(),
         }
         return self._site.page("trail", visitor, values)
@@ -74,6 +79,13 @@ class Trail:
         saved = {"Content-Disposition": f'attachment; filename="{found.id}.proof.json"'}
         body = orjson.dumps(bundle, option=orjson.OPT_INDENT_2)
         return web.Response(body=body, content_type="application/json", headers=HEADERS | saved)
+
+    async def _lines(self, entries: list[Sealed]) -> list[Line]:
+        """Read entries; the private fields that are not erased stand beside what the log keeps of them."""
+        opened: dict[int, dict[str, str]] = {}
+        for opening in await self._site.store.openings([entry.sequence for entry in entries]):
+            opened.setdefault(opening.sequence, {})[opening.field] = opening.value
+        return [_line(entry, opened.get(entry.sequence, {})) for entry in entries]
 
 
 def _require_auditor(visitor: Visitor) -> None:
@@ -88,24 +100,31 @@ def _before(request: web.Request, size: int) -> int:
     return min(int(text), size)
 
 
-def _line(entry: Sealed) -> Line:
+def _line(entry: Sealed, opened: Mapping[str, str]) -> Line:
     fields: dict[str, Json] = orjson.loads(entry.body)
-    kind = str(fields.pop("kind", "unknown"))
-    for known in ("sequence", "at", "request_id", "version"):
+    kind, decision = str(fields.pop("kind", "unknown")), str(fields.pop("decision", ""))
+    by = fields.get("by", {})
+    who = opened.get("private.by_name") or by.get("name") or "somebody erased"
+    surface = by.get("surface", "")
+    for known in SHOWN_APART:
         fields.pop(known, None)
-    return Line(entry.sequence, entry.at, kind, entry.request_id, entry.leaf.hex(), _flat("", fields))
+    flat = [(name, opened.get(name, text)) for name, text in _flat("", fields)]
+    return Line(
+        entry.sequence,
+        entry.at,
+        visible(kind)[0],
+        entry.request_id,
+        visible(f"{who} · {surface}" if surface not in ("", "system") else who)[0],
+        visible(decision)[0],
+        entry.leaf.hex(),
+        [(visible(name)[0], visible(text)[0]) for name, text in flat],
+    )
 
 
-def _flat(prefix: str, value: Json) -> list[tuple[str, str]]:
-    """Write nested fields as `by.person: ana`; what is absent is left out."""
+def _flat(path: str, value: Json) -> Iterator[tuple[str, str]]:
+    """Write nested fields as `by.surface: web`."""
     if isinstance(value, dict):
-        return [
-            pair
-            for name, inner in value.items()
-            for pair in _flat(f"{prefix}.{name}" if prefix else name, inner)
-        ]
-    if value is None or value == "":
-        return []
-    return [
-        (visible(prefix)[0], visible(value if isinstance(value, str) else orjson.dumps(value).decode())[0])
-    ]
+        for name, inner in value.items():
+            yield from _flat(f"{path}.{name}" if path else name, inner)
+    else:
+        yield path, value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -11,6 +11,7 @@ from bot.core.card.face import Fact
 from bot.core.literal import visible
 from bot.core.terms import Display, Json, Parameter, Request
 
+LINE = 80  # characters of a list or an object that still reads well on one line
 GAP_ROOM = 64  # characters kept free, within the limit, for the sentence in the gap
 # Blanks that push what follows out of sight: no program text needs so many side by side.
 BLANKS = re.compile(r"(?<=\n)(?:[ \t]*\n){12,}|[ \t]{80,}")
@@ -75,7 +76,8 @@ def _written(value: Json) -> str:
     """Write a value so that no two different values read the same."""
     if isinstance(value, str) and not _reads_as_json(value):
         return value
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    on_one_line = json.dumps(value, ensure_ascii=False)
+    return on_one_line if len(on_one_line) <= LINE else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _reads_as_json(text: str) -> bool:

@@ -11,6 +11,7 @@
   let again = false;
 
   const words = (seconds) => {
+    if (seconds >= 300 && seconds < 3600) return `${Math.floor(seconds / 60)} min`; // a calm page ticks late
     let rest = Math.max(0, Math.floor(seconds));
     const parts = [];
     for (const [size, unit] of UNITS) {
@@ -38,9 +39,11 @@
   };
 
   const localTimes = (within) => {
-    for (const time of within.querySelectorAll("time[data-form]")) {
+    for (const time of within.querySelectorAll("time[data-local]")) {
       const at = new Date(time.dateTime);
-      time.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      const today = at.toDateString() === new Date(Date.now() + ahead).toDateString();
+      const hour = { hour: "2-digit", minute: "2-digit" };
+      time.textContent = today ? at.toLocaleTimeString([], hour) : at.toLocaleString([], { day: "numeric", month: "short", ...hour });
     }
   };
 
