@@ -84,5 +84,5 @@ def _read(body: str, content_type: str) -> AsyncBoltRequest:
     """Read signed bytes; no header but the content type reaches Bolt, for only the bytes are signed."""
     try:
         return AsyncBoltRequest(body=body, headers={"content-type": content_type})
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise Malformed from error

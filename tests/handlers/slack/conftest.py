@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from handlers.slack import Workspace
 from tests.fakes.slack import FakeSlack
+from tests.fakes.slack_views import CardView
+from tests.fixtures import policy as policies
 from tests.fixtures.clock import FakeClock
+from tests.fixtures.policy import write_policy
+from tests.world import World, a_world
+
+BUNDLE = (
+    policies.BUNDLE
+    + """\
+  - id: grants
+    match: {action: access.grant}
+    effect: require_approval
+    justification: {reviewer: required}
+    stages:
+      - {name: dba, approvers: [group:dba], quorum: 2}
+    show: [{slack: "#ops"}]
+"""
+)
+BUNDLE = BUNDLE.replace(
+    "groups:\n",
+    """\
+  access.grant:
+    title: Grant access
+    executor: db-runner
+    reversibility: irreversible
+    params:
+      who: {type: string}
+groups:
+""",
+    1,
+)
 
 
 @pytest.fixture
@@ -31,3 +63,35 @@ async def slack(clock: FakeClock) -> AsyncIterator[FakeSlack]:
 def workspace(slack: FakeSlack) -> Workspace:
     """Our side of that workspace."""
     return Workspace(slack.state.token, slack.api_url)
+
+
+@pytest.fixture
+async def world(slack: FakeSlack, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """The whole bot, installed in that workspace, where everyone of the directory is."""
+    policy = write_policy(tmp_path / "policy", BUNDLE)
+    settings = {
+        "slack_bot_token": slack.state.token,
+        "slack_signing_secret": slack.signing_secret,
+        "slack_api_url": slack.api_url,
+    }
+    for name in ("ana", "bo", "cy", "di", "ed"):
+        slack.add_user(name)
+    async with a_world(sqlite_url, tmp_path, policy, **settings) as made:
+        slack.app = f"{made.url}/slack/events"
+        slack.state.now = made.clock.now
+        yield made
+        await made.settle()
+
+
+@pytest.fixture
+async def request_(world: World) -> dict[str, Any]:
+    """A migration of production, waiting for one of dba (ana, bo, cy); its card stands in #ops."""
+    request = await world.agent.asks("db.migrate", env="prod", sql="ALTER TABLE x", rows=3)
+    await world.settle()
+    return request
+
+
+@pytest.fixture
+def card(slack: FakeSlack, request_: dict[str, Any]) -> CardView:
+    """Its card."""
+    return slack.channel("#ops").card("Run a database migration")

@@ -149,7 +149,7 @@ async def test_slacks_word_is_good_for_a_minute(
 async def test_a_user_group_is_its_accounts(workspace: Workspace, slack: FakeSlack, clock: FakeClock) -> None:
     slack.state.usergroups["S0DBA"] = ["U0ANA", "U0BO"]
     usergroups = Usergroups(workspace, clock)
-    assert await usergroups.members("S0DBA") == {"T0ASSENT/U0ANA", "T0ASSENT/U0BO"}
+    assert await usergroups.members("S0DBA") == frozenset({"T0ASSENT/U0ANA", "T0ASSENT/U0BO"})
 
 
 async def test_a_user_group_is_remembered_for_two_minutes_or_until_slack_says_it_changed(
@@ -160,9 +160,9 @@ async def test_a_user_group_is_remembered_for_two_minutes_or_until_slack_says_it
     await usergroups.members("S0DBA")
     slack.state.usergroups["S0DBA"] = ["U0BO"]
     clock.advance(timedelta(seconds=119))
-    assert await usergroups.members("S0DBA") == {"T0ASSENT/U0ANA"}
+    assert await usergroups.members("S0DBA") == frozenset({"T0ASSENT/U0ANA"})
     usergroups.forget("S0DBA")
-    assert await usergroups.members("S0DBA") == {"T0ASSENT/U0BO"}
+    assert await usergroups.members("S0DBA") == frozenset({"T0ASSENT/U0BO"})
     slack.state.usergroups["S0DBA"] = []
     clock.advance(timedelta(seconds=120))
     assert await usergroups.members("S0DBA") == frozenset()
