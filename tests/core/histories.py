@@ -6,8 +6,9 @@ The judgement here is written anew, from the documents, and shares no code with 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -29,7 +30,6 @@ from bot.core.terms import (
 from tests.core.builders import (
     AGENT,
     BUNDLE,
-    DIGEST,
     EVERYBODY,
     NOON,
     OTHER_DIGEST,
@@ -48,7 +48,7 @@ from tests.core.builders import (
 
 PEOPLE = sorted(EVERYBODY)
 GROUPS = ("dba", "leads", "nobody")
-REFERENCES = (*(f"group:{name}" for name in GROUPS), "group:dba&leads", *(f"person:{p}" for p in PEOPLE[:4]))
+REFERENCES = ("group:dba", "group:leads", "group:nobody", "group:dba&leads", "person:bo", "person:deployer")
 DECISIONS = {State.APPROVED, State.DENIED, State.EXPIRED, State.CANCELLED}
 AFTERLIFE = {  # what may follow a decision
     State.APPROVED: {State.RELEASED, State.LAPSED, State.REVOKED},
@@ -58,6 +58,7 @@ AFTERLIFE = {  # what may follow a decision
 DECIDING = {EntryKind.APPROVED, EntryKind.DENIED, EntryKind.EXPIRED, EntryKind.CANCELLED}
 
 references = st.lists(st.sampled_from(REFERENCES), max_size=3, unique=True).map(tuple)
+approvers = st.sampled_from((("group:dba",), ("group:leads", "person:bo"))) | references
 minutes = st.integers(0, 40).map(lambda number: timedelta(minutes=number))
 escalations = st.builds(Escalation, minutes, references, references)
 
@@ -65,17 +66,17 @@ escalations = st.builds(Escalation, minutes, references, references)
 @st.composite
 def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
     """Up to three stages; now and then one that the policy's loader would never let through."""
-    count = draw(st.integers(0, 3))
-    quorums = st.sampled_from((1, 1, 2, 2, 3, 0, -1))
+    count = draw(st.sampled_from((0, 1, 1, 2, 2, 2, 3, 3)))
+    quorums = st.sampled_from((*[1, 2] * 6, 3, 3, 0, -1))
     within = st.none() | st.integers(1, 40).map(lambda number: timedelta(minutes=number))
     return tuple(
-        Stage(f"stage-{number}", draw(references), draw(quorums), draw(st.integers(0, 3)), draw(within))
+        Stage(f"stage-{number}", draw(approvers), draw(quorums), draw(st.integers(0, 3)), draw(within))
         for number in range(count)
     )
 
 
 @st.composite
-def rosters(draw: st.DrawFn) -> Roster:
+def odd_rosters(draw: st.DrawFn) -> Roster:
     """Whoever is there, in any groups; sources may be silent, people gone or barred."""
     some = st.frozensets(st.sampled_from(PEOPLE))
     most = some.map(lambda gone: EVERYBODY - gone) | st.just(EVERYBODY)
@@ -83,6 +84,10 @@ def rosters(draw: st.DrawFn) -> Roster:
         name: draw(st.none() | most | some) for name in draw(st.sets(st.sampled_from(GROUPS), min_size=1))
     }
     return a_roster(groups, draw(most), draw(st.just(frozenset()) | some))
+
+
+usual_roster = a_roster({"dba": EVERYBODY, "leads": EVERYBODY - {PEOPLE[1]}})
+rosters = st.sampled_from((usual_roster,) * 4) | odd_rosters()
 
 
 @st.composite
@@ -95,31 +100,60 @@ def new_requests(draw: st.DrawFn) -> Change:
         effect=draw(st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 8, Effect.ALLOW, Effect.DENY))),
     )
     request = a_request(plan=plan, due_at=None)
-    return opened(request, draw(rosters()), an_actor(AGENT, kind=ActorKind.AGENT), NOON)
+    return opened(request, draw(rosters), an_actor(AGENT, kind=ActorKind.AGENT), NOON)
 
 
-@st.composite
-def commands(draw: st.DrawFn) -> Command:
-    """Anybody does anything; mostly they review."""
-    if draw(st.integers(0, 9)) < 7:
-        kind = draw(st.sampled_from((*[ActorKind.PERSON] * 9, ActorKind.AGENT)))
-        person = draw(st.sampled_from(PEOPLE))
-        return a_verdict(
-            person,
-            draw(st.sampled_from((*[Verdict.APPROVE] * 6, Verdict.DENY, Verdict.COMMENT))),
-            reason=draw(st.sampled_from((None, "because"))),
-            digest=draw(st.sampled_from((*[DIGEST] * 9, OTHER_DIGEST))),
-            complete=draw(st.sampled_from((True, True, True, False))),
-            roster=draw(rosters()),
-            by=an_actor(person, kind=kind),
-        )
-    return draw(
-        st.sampled_from(
-            (cancel(), redeem(), redeem("other"), redeem(digest=OTHER_DIGEST), redeem(frozen=True))
-        )
-        | st.sampled_from((revoke(), report(), report(status=State.FAILED), report("other")))
-        | st.builds(tick, rosters())
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Somebody wants to review; an apt wish is given to somebody who may, if there is anybody."""
+
+    verdict: Verdict
+    person: int
+    roster: Roster
+    changes: Mapping[str, Any]
+    apt: bool
+
+    def of(self, request: Request) -> Decide:
+        """Return the command that this wish comes to."""
+        able = sorted(invited(request, self.roster) - kept_out(request, self.roster)) if self.apt else PEOPLE
+        person = (able or PEOPLE)[self.person % len(able or PEOPLE)]
+        command = a_verdict(person, self.verdict, roster=self.roster, reason="because")
+        return replace(command, **self.changes)
+
+
+flaws = st.sampled_from(
+    (
+        {"digest": OTHER_DIGEST},
+        {"complete": False},
+        {"by": an_actor(AGENT, kind=ActorKind.AGENT)},
+        {"reason": None},
+        {"by": an_actor("bo")},
     )
+)
+verdicts = st.sampled_from((*[Verdict.APPROVE] * 8, Verdict.DENY, Verdict.COMMENT))
+apt = st.builds(Wish, verdicts, st.integers(0, 7), rosters, st.just({}), st.just(value=True))
+inept = st.builds(Wish, verdicts, st.integers(0, 7), rosters, st.just({}) | flaws, st.booleans())
+plain = st.sampled_from(
+    (
+        cancel(),
+        redeem(),
+        redeem(),
+        redeem("other"),
+        redeem(digest=OTHER_DIGEST),
+        redeem(frozen=True),
+        revoke(),
+        report(),
+        report(),
+        report(status=State.FAILED),
+        report("other"),
+    )
+)
+wishes: st.SearchStrategy[Wish | Command] = apt | apt | apt | inept | inept | plain | st.builds(tick, rosters)
+
+
+def meant(wish: Wish | Command, request: Request) -> Command:
+    """Return the command that a wish comes to for a request as it stands."""
+    return wish.of(request) if isinstance(wish, Wish) else wish
 
 
 # ── the judge ────────────────────────────────────────────────────────────────────────────────────
@@ -134,18 +168,27 @@ def members(reference: str, roster: Roster) -> frozenset[PersonName]:
     return frozenset.intersection(*named) & roster.people
 
 
+def invited(request: Request, roster: Roster) -> frozenset[PersonName]:
+    """Who may review the open stage: those it names, and those whom escalations have added."""
+    open_now = request.plan.stages[request.stage_index : request.stage_index + 1]
+    named = [one for stage in open_now for one in stage.approvers]
+    added = [one for level in request.plan.escalations[: request.escalated] for one in level.add]
+    return frozenset().union(*(members(one, roster) for one in (*named, *added))) if open_now else frozenset()
+
+
+def kept_out(request: Request, roster: Roster) -> frozenset[PersonName]:
+    """Whom separation bars: the agent by name, its owner, whom it acts for, and whom the roster bars."""
+    side = (request.subject.agent, request.owner, request.subject.on_behalf_of)
+    return roster.barred | {PersonName(name) for name in side if name}
+
+
 def was_eligible(review: Review, before: Request, command: Decide, now: datetime) -> bool:
     """Whether this person could review this request when they did."""
-    stage = before.plan.stages[before.stage_index]
-    added = [one for level in before.plan.escalations[: before.escalated] for one in level.add]
-    roster = command.roster
-    invited = frozenset().union(*(members(one, roster) for one in (*stage.approvers, *added)))
-    side = {str(before.subject.agent), before.owner, before.subject.on_behalf_of}
     return (
-        review.person in invited
-        and review.person not in side | roster.barred
-        and review.stage == stage.name
+        review.person in invited(before, command.roster) - kept_out(before, command.roster)
+        and review.stage == before.plan.stages[before.stage_index].name
         and command.by.kind is ActorKind.PERSON
+        and command.by.name == review.person
         and command.digest == before.digest == review.digest
         and (command.complete or review.verdict is not Verdict.APPROVE)
         and before.state is State.PENDING
@@ -164,8 +207,8 @@ class Judge:
         assert first.expected is None
         assert self.request.version == 1
         self._hold_always(first)
-        if self.request.state is State.APPROVED:
-            assert self.request.plan.effect is Effect.ALLOW
+        if self.request.plan.effect is Effect.REQUIRE_APPROVAL:
+            assert self.request.state is State.PENDING
 
     def see(self, change: Change, command: Command, now: datetime) -> None:
         """Hold one change against everything that must hold."""
@@ -208,9 +251,10 @@ class Judge:
         assert change.callback is None or request.plan.executor is not None
         if request.state is State.APPROVED and request.plan.effect is not Effect.ALLOW:
             self._hold_quorums()
-        if request.state is State.PENDING and request.plan.stages:
+        if request.state is State.PENDING:
             assert request.due_at is not None
             assert request.due_at <= request.expires_at
+            self._hold_open_stage()
 
     def _hold_quorums(self) -> None:
         assert self.request.plan.stages
@@ -227,6 +271,13 @@ class Judge:
             assert not people & spent
             assert len(people - denied) >= stage.quorum >= 1
             spent |= people
+
+    def _hold_open_stage(self) -> None:
+        """Nothing waits for reviews that it has."""
+        for stage in self.request.plan.stages[self.request.stage_index :][:1]:
+            said = {review.person: review.verdict for review in self.reviews if review.stage == stage.name}
+            assert list(said.values()).count(Verdict.APPROVE) < max(stage.quorum, 1) or stage.quorum < 1
+            assert list(said.values()).count(Verdict.DENY) < max(stage.deny, 1)
 
     def _hold_between(self, before: Request, now_is: Request, now: datetime) -> None:
         if before.state is State.PENDING:
