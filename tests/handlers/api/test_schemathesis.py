@@ -1,7 +1,6 @@
 """Schemathesis holds the running server to its own document: for each operation, good and bad calls."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +12,8 @@ from schemathesis.schemas import APIOperation
 from handlers.api.routes import ROUTES, Route
 from tests.handlers.api.world import World
 
+Case = schemathesis.Case[Any]
+Operation = APIOperation[Any, Any, Any, Any]
 EXAMPLES = 25  # calls for each operation and mode
 KEYS = {"agent": "agent", "executor": "executor", "person": "bo", None: "nobody"}
 PATIENT = settings(
@@ -26,7 +27,7 @@ PATIENT = settings(
 
 
 def attack(
-    operation: APIOperation[Any, Any, Any, Any],
+    operation: Operation,
     mode: GenerationMode,
     headers: dict[str, str],
     known: dict[str, str],
@@ -35,7 +36,7 @@ def attack(
 
     @PATIENT
     @given(case=operation.as_strategy(generation_mode=mode))
-    def calls(case: schemathesis.Case) -> None:
+    def calls(case: Case) -> None:
         if mode is GenerationMode.POSITIVE:
             case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
         case.call_and_validate(headers=headers, timeout=20)
@@ -52,5 +53,5 @@ async def test_the_server_keeps_to_its_document(world: World, route: Route, mode
     schema.config.update(base_url=world.url)
     key = getattr(world, KEYS[route.caller]).key
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    operation: Callable[..., Any] = schema[route.path][route.method.upper()]
+    operation = schema[route.path][route.method.upper()]
     await asyncio.to_thread(attack, operation, mode, headers, {"id": asked["id"], "jti": jti})
