@@ -1,0 +1,144 @@
+"""people, keys: how people get in, and what opens the doors."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import timedelta
+
+from bot.cli.agents import day, keys_in_force
+from bot.cli.call import Call, operator
+from bot.cli.parser import Chapter, Command
+from bot.core.terms import Change, Entry, EntryKind, KeyKind, Person, PersonName
+
+HOURS_MAX = 12  # SECURITY.md 30: a person's token is short
+
+
+async def token(call: Call) -> int:
+    """Print a new token for a person; it is the last line of the output."""
+    person, hours = PersonName(call.args.person), call.args.hours
+    async with call.parts() as parts:
+        secret = await parts.admin.person_token(person, timedelta(hours=hours), operator())
+    call.terminal.good(f"{person} has a token for {hours:g} hours.")
+    call.terminal.result(secret)
+    return 0
+
+
+async def link(call: Call) -> int:
+    """Print a one-time sign-in address for a person."""
+    person = PersonName(call.args.person)
+    async with call.parts() as parts:
+        secret = await parts.entering.invite(person, operator())
+    call.terminal.good(f"{person} can sign in once with this address, within ten minutes.")
+    call.terminal.result(f"{parts.public_url}/enter#{secret}")
+    return 0
+
+
+async def list_people(call: Call) -> int:
+    """Show the directory."""
+    async with call.parts() as parts:
+        registry, now = await parts.store.registry(), parts.clock.now()
+        people = parts.policies.current().directory.people
+    rows = [
+        (*_person_row(person), str(len(keys_in_force(registry, KeyKind.PERSON, name, now))))
+        for name, person in sorted(people.items())
+    ]
+    titles = ("PERSON", "ROLES", "GROUPS", "SLACK", "TEAMS", "TOKENS")
+    call.terminal.table(titles, rows, "Nobody stands in directory.yaml.")
+    return 0
+
+
+async def revoke_person(call: Call) -> int:
+    """Revoke every token of a person."""
+    async with call.parts() as parts:
+        count = await parts.admin.revoke_all(KeyKind.PERSON, call.args.person, operator())
+    call.terminal.good(f"{count} token{'s' if count > 1 else ''} of {call.args.person} revoked.")
+    call.terminal.say("Web sessions end when the person leaves directory.yaml, or after twelve hours.", "dim")
+    return 0
+
+
+async def list_keys(call: Call) -> int:
+    """Show every key: whose it is and whether it still opens a door; never the secret."""
+    async with call.parts() as parts:
+        registry, now = await parts.store.registry(), parts.clock.now()
+    rows = []
+    for key in sorted(registry.keys.values(), key=lambda key: key.created_at):
+        over = key.expires_at is not None and now >= key.expires_at
+        state = "revoked" if key.revoked_at else "expired" if over else "in force"
+        ends = day(key.expires_at) if key.expires_at else "-"
+        rows.append((key.id, key.kind.value, key.name, state, day(key.created_at), ends))
+    call.terminal.table(("KEY", "KIND", "WHOSE", "STATE", "ISSUED", "ENDS"), rows, "No key yet.")
+    return 0
+
+
+async def revoke_key(call: Call) -> int:
+    """Revoke one key."""
+    async with call.parts() as parts:
+        await parts.admin.revoke_key(call.args.key, operator())
+    call.terminal.good(f"Key {call.args.key} opens nothing any more.")
+    return 0
+
+
+async def rotate_keys(call: Call) -> int:
+    """Start new keys for grants and callbacks."""
+    async with call.parts() as parts:
+        key_id = parts.keys.rotate()
+        facts = {"command": "keys rotate", "key": key_id}
+        entry = Entry(kind=EntryKind.ADMIN, at=parts.clock.now(), by=operator(), facts=facts)
+        await parts.store.commit(Change(after=None, expected=None, entries=(entry,)))
+    call.terminal.good(f"Grants and callbacks are signed with new keys; grants now with {key_id}.")
+    call.terminal.say("What the old ones signed verifies for another 30 days. Back the key folder up.", "dim")
+    return 0
+
+
+def _person_row(person: Person) -> tuple[str, ...]:
+    roles = {"admin": person.admin, "auditor": person.auditor, "break-glass": person.break_glass}
+    held = ", ".join(role for role, has in roles.items() if has)
+    groups = ", ".join(sorted(person.groups))
+    return (
+        person.name,
+        held or "-",
+        groups or "-",
+        " ".join(person.slack) or "-",
+        " ".join(person.teams) or "-",
+    )
+
+
+def _person(parser: ArgumentParser) -> None:
+    parser.add_argument("person", metavar="PERSON", help="as directory.yaml calls them")
+
+
+def _token_arguments(parser: ArgumentParser) -> None:
+    _person(parser)
+    parser.add_argument(
+        "--hours", type=float, default=HOURS_MAX, help="how long it lasts, at most 12 (default: 12)"
+    )
+
+
+def _key(parser: ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="its id, as `keys list` shows it")
+
+
+CHAPTER = Chapter(
+    "People and keys",
+    (
+        Command(
+            "people link",
+            "a one-time sign-in address for the web",
+            link,
+            ("people link ana",),
+            _person,
+        ),
+        Command(
+            "people token",
+            "a person's token for the API; it is the last line",
+            token,
+            ("people token ana", "people token ana --hours 1"),
+            _token_arguments,
+        ),
+        Command("people list", "show the directory", list_people, ("people list",)),
+        Command("people revoke", "revoke a person's tokens", revoke_person, ("people revoke ana",), _person),
+        Command("keys list", "show every key, never a secret", list_keys, ("keys list",)),
+        Command("keys revoke", "revoke one key", revoke_key, ("keys revoke 3f9a0c1b22de",), _key),
+        Command("keys rotate", "rotate the server's signing keys", rotate_keys, ("keys rotate",)),
+    ),
+)

@@ -1,0 +1,145 @@
+"""What the demo shows on the terminal: a welcome, a line for each thing that happens, and the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bot.core.action import code
+from bot.core.literal import visible
+from bot.core.log import Verified
+from bot.core.terms import Request, State
+from bot.demo.asking import SAMPLES
+from bot.demo.cast import Cast
+from bot.demo.ground import EXAMPLES, Ground
+from bot.demo.watching import Happening
+
+ROOT = EXAMPLES.parent
+OWN_ASK = {
+    "action": {
+        "name": "db.migrate",
+        "parameters": {"env": "staging", "sql": "DELETE FROM orders WHERE id = 3", "rows": 1},
+    },
+    "justification": "I am trying Assent",
+}
+STYLES = {
+    State.SUCCEEDED: "green",
+    State.PENDING: "yellow",
+    State.APPROVED: "yellow",
+    State.RELEASED: "yellow",
+    State.CANCELLED: "dim",
+}
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """Speaks to the visitor; calm, and without control characters where there is no terminal."""
+
+    console: Console = field(default_factory=_console)
+
+    def welcome(self, ground: Ground, cast: Cast, people: Sequence[str]) -> None:
+        """Say where everything is and what can be done."""
+        self._line(("\n  Assent", "bold cyan"), "  people approve what AI agents may do\n")
+        self._fact("Inbox", (ground.url, "bold underline"), f"  pick who you are: {', '.join(people)}")
+        self._fact("Folder", str(ground.folder), "  policy (edit it!), shop.db, logs: all fresh, all yours")
+        self._fact("Stop", "Ctrl-C", "  says what happened and verifies the audit log")
+        self._line("\n  A sample agent asks for five real actions:")
+        for number, sample in enumerate(SAMPLES, 1):
+            self._line(
+                (f"    {number}  ", "dim"), f"{sample.body['action']['name']:<12}", (sample.shows, "dim")
+            )
+        self._line("\n  Ask for one of your own, from another terminal:\n")
+        self._line((self.curl(ground, cast), "cyan"))
+        self._line("\n  What happens, as the audit log has it:\n")
+
+    def curl(self, ground: Ground, cast: Cast) -> str:
+        """Return the line with which the visitor asks; it works when pasted."""
+        parts = (
+            *("curl", "-s", f"{ground.url}/v1/requests"),
+            *("-H", f"Authorization: Bearer {cast.visitor_key}"),
+            *("-H", "Content-Type: application/json"),
+            *("-d", orjson.dumps(OWN_ASK).decode()),
+        )
+        return shlex.join(parts)
+
+    def happened(self, happening: Happening) -> None:
+        """Show one line."""
+        told = happening.told
+        at = happening.at.astimezone().strftime("%H:%M:%S")
+        about = f"{happening.title}  " if happening.title else ""
+        self._line(
+            (f"  {at}  ", "dim"),
+            (f"{told.word:<10}", told.style),
+            (f"{happening.code:<9}", "dim"),
+            about,
+            (_one_line(told.more), "dim"),
+        )
+
+    def rest(self) -> None:
+        """Say that nothing waits any more."""
+        self._line(("\n  All five are decided. Ask for something yourself, or press Ctrl-C.\n", "dim"))
+
+    def trouble(self, text: str) -> None:
+        """Say what went wrong."""
+        self._line(("  ✗ ", "bold red"), text)
+
+    def farewell(self, requests: Sequence[Request], held: Verified, ground: Ground) -> None:
+        """Say what happened, and that the log holds."""
+        self._line(("\n\n  What happened\n", "bold"))
+        table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
+        for title in ("code", "action", "asked by", "reviewed by", "ended", ""):
+            table.add_column(title, no_wrap=True, overflow="ellipsis")
+        for request in reversed(requests):
+            table.add_row(*_row(request))
+        self.console.print(table, soft_wrap=False)
+        count = f"{held.size} entries, {held.checkpoints} signed checkpoints"
+        self._line(("\n  ✓ ", "bold green"), f"The audit log verifies: {count}, none changed or missing.")
+        self._line((f"    root {held.root.hex()}", "dim"))
+        self._line(
+            (f"    newest checkpoint, kept apart: {ground.folder / 'checkpoints' / 'latest.note'}", "dim")
+        )
+
+    def proof(self, file: Path, key: str, about: str) -> None:
+        """Say how anybody can check the proof that was written."""
+        self._line(("  ✓ ", "bold green"), f"A proof of {about} is in {file}; anybody can check it:\n")
+        script = (ROOT / "client" / "assent" / "proof.py").relative_to(ROOT)
+        self._line(
+            (f"    {shlex.join(['.venv/bin/python', str(script), str(file), '--key', key])}\n", "cyan")
+        )
+
+    def _fact(self, name: str, value: tuple[str, str] | str, more: str) -> None:
+        self._line((f"  {name:<8}", "dim"), value, (more, "dim"))
+
+    def _line(self, *parts: tuple[str, str] | str) -> None:
+        self.console.print(Text.assemble(*parts))
+
+
+def _row(request: Request) -> tuple[Text, ...]:
+    people = ", ".join(dict.fromkeys(f"{r.person} ({r.verdict.value})" for r in request.reviews))
+    note = request.outcome.note if request.outcome else request.plan.reason if not request.reviews else ""
+    return (
+        Text(code(request.digest), "dim"),
+        Text(request.plan.title),
+        Text(request.subject.agent),
+        Text(people or "-"),
+        Text(request.state.value, STYLES.get(request.state, "red")),
+        Text(_one_line(note or ""), "dim"),
+    )
+
+
+def _one_line(text: str) -> str:
+    """Return somebody else's words on one line, with nothing hidden in them."""
+    return visible(text.replace("\n", " "))[0]

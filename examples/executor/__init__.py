@@ -1,0 +1,1 @@
+"""A sample executor; see `__main__`."""
