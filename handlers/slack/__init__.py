@@ -18,6 +18,7 @@ from handlers.slack.door import PATH, Door, OurClock
 from handlers.slack.identity import Identity
 from handlers.slack.listeners import Listeners
 from handlers.slack.notifier import SlackNotifier
+from handlers.slack.socket import Socket
 from handlers.slack.usergroups import Usergroups
 from handlers.slack.workspace import Workspace
 
@@ -28,7 +29,8 @@ def install(
     app: web.Application,
     *,
     workspace: Workspace,
-    signing_secret: str,
+    signing_secret: str | None,
+    app_token: str | None = None,
     public_url: str,
     reviewing: Reviewing,
     viewing: Viewing,
@@ -39,15 +41,18 @@ def install(
     clock: Clock,
     renderer: Renderer,
 ) -> None:
-    """Open the door for Slack's calls, POST /slack/events."""
+    """Take Slack's calls: at POST /slack/events with a signing secret, over Socket Mode with an app token."""
     identity = Identity(workspace, policies, clock)
     desk = Desk(identity, reviewing, viewing, entering, store, clock, renderer, workspace, public_url)
     listeners = Listeners(desk, usergroups)
     bolt = _bolt(workspace)
     listeners.listen(bolt)
-    door = Door(SignatureVerifier(signing_secret, OurClock(clock)), workspace, bolt)
-    app.router.add_post(PATH, door.enter)
     app.cleanup_ctx.append(workspace.session)
+    if signing_secret is not None:
+        door = Door(SignatureVerifier(signing_secret, OurClock(clock)), workspace, bolt)
+        app.router.add_post(PATH, door.enter)
+    if app_token is not None:
+        app.cleanup_ctx.append(Socket(app_token, workspace, bolt).connection)
     app.on_shutdown.append(listeners.finish)
 
 

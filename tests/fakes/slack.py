@@ -24,6 +24,7 @@ from aiohttp import web
 from tests.fakes import slack_payloads as payloads
 from tests.fakes.slack_api import Api
 from tests.fakes.slack_blocks import check_message
+from tests.fakes.slack_socket import Sockets
 from tests.fakes.slack_state import (
     BOT_USER,
     SIGNING_SECRET,
@@ -54,6 +55,7 @@ class FakeSlack:
         self.app = ""
         self.origin = ""
         self._api = Api(self.state)
+        self.sockets = Sockets(self.state)
         self._runner: web.AppRunner | None = None
 
     # ── the workspace ────────────────────────────────────────────────────────────────────────────
@@ -63,15 +65,18 @@ class FakeSlack:
         server = web.Application()
         server.router.add_route("*", "/api/{method}", self._api.call)
         server.router.add_post("/response/{id}", self._api.respond)
+        server.router.add_get("/socket", self.sockets.connect)
         self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.origin = f"http://{host}:{port}"
+        self._api.socket_url = f"ws://{host}:{port}/socket"
 
     async def stop(self) -> None:
         """Stop, and fail for anything that was sent and that no test looked at."""
+        await self.sockets.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self.nothing_else()
@@ -193,7 +198,9 @@ class FakeSlack:
         return await self.send(payloads.event(self.state, inner))
 
     async def send(self, payload: Json) -> Answer:
-        """Send a signed call, and hold the app to Slack's three seconds."""
+        """Send a call, signed or over the app's socket, and hold it to Slack's three seconds."""
+        if self.sockets.live is not None:
+            return await self.sockets.send(payload)
         body, content_type = payloads.encoded(payload)
         return await self.deliver(body, self.headers(body, content_type))
 

@@ -8,7 +8,17 @@ from aiohttp import web
 
 from tests.fakes.slack_blocks import Refused, check_message, check_view
 from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, next_page, page_of
-from tests.fakes.slack_state import BOT, BOT_USER, Conversation, Json, Message, Modal, State, Whisper
+from tests.fakes.slack_state import (
+    APP_TOKEN,
+    BOT,
+    BOT_USER,
+    Conversation,
+    Json,
+    Message,
+    Modal,
+    State,
+    Whisper,
+)
 
 
 class Api:
@@ -16,7 +26,9 @@ class Api:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.socket_url = ""
         self.methods: dict[str, Callable[[Json], Json]] = {
+            "apps.connections.open": lambda _: {"url": self.socket_url},
             "auth.test": self._auth_test,
             "chat.postMessage": self._post,
             "chat.update": self._update,
@@ -73,13 +85,15 @@ class Api:
         try:
             if method not in self.methods:
                 raise Refused("unknown_method", method)
-            if authorization != f"Bearer {self.state.token}":
+            token = APP_TOKEN if method == "apps.connections.open" else self.state.token
+            if authorization != f"Bearer {token}":
                 raise Refused("invalid_auth" if authorization else "not_authed", method)
             self._need(SCOPES[method], method)
             unknown = set(arguments) - ARGUMENTS[method]
             if unknown:
                 raise Refused("invalid_arguments", f"{method}: {sorted(unknown)}")
-            return web.json_response({"ok": True, **self.methods[method](arguments)})
+            granted = {"X-OAuth-Scopes": ",".join(sorted(self.state.scopes))}
+            return web.json_response({"ok": True, **self.methods[method](arguments)}, headers=granted)
         except Refused as refused:
             self.state.refusals.append(f"{method}: {refused}")
             answer: Json = {"ok": False, "error": refused.code}

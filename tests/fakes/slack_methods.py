@@ -10,6 +10,7 @@ from tests.fakes.slack_state import Json
 
 # After slack-ruby/slack-api-ref: what a bot token needs, beside what depends on the kind of conversation.
 SCOPES: dict[str, set[str]] = {
+    "apps.connections.open": set(),  # with the app's token, not the bot's
     "auth.test": set(),
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
@@ -21,6 +22,7 @@ SCOPES: dict[str, set[str]] = {
     "views.open": set(),
 }
 ARGUMENTS: dict[str, set[str]] = {
+    "apps.connections.open": set(),
     "auth.test": set(),
     "chat.postMessage": {
         "channel", "text", "blocks", "metadata", "thread_ts", "unfurl_links", "unfurl_media", "parse",

@@ -14,6 +14,7 @@ TEAM = "T0ASSENT"
 BOT_USER = "U0BOT"
 BOT = "B0BOT"
 TOKEN = "xoxb-fake-token"
+APP_TOKEN = "xapp-fake-token"
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 

@@ -266,3 +266,28 @@ async def test_a_connection_lost_after_the_post_leaves_one_card(world: World, sl
     await world.advance(minutes=1)
     slack.channel("#ops").card("Run a database migration")
     assert len(slack.channel("#ops").cards()) == 1
+
+
+async def test_a_refusal_after_the_acknowledgement_is_whispered(slack: FakeSlack, card: CardView) -> None:
+    slack.goes_wrong("views.open", Fault(slow=2.6, error="expired_trigger_id"))
+    answer = await card.press("Deny", ANA)
+    assert answer.seconds < 3
+    assert "press the button again" in await slack.whisper(ANA)
+
+
+async def test_what_breaks_is_acknowledged_logged_and_told(slack: FakeSlack, card: CardView) -> None:
+    click = slack.pressed(card, "Approve", ANA)
+    del click["trigger_id"]
+    assert (await slack.send(click)).status == 200
+    assert "Something went wrong" in await slack.whisper(ANA)
+
+
+async def test_a_form_with_another_apps_baggage_is_acknowledged(
+    world: World, slack: FakeSlack, card: CardView, request_: Request
+) -> None:
+    await card.press("Deny", ANA)
+    form = await slack.form(ANA)
+    for baggage in ("", "[]", '{"verdict": "approve"}', '{"verdict": "everything"}'):
+        form.modal.view["private_metadata"] = baggage
+        assert (await slack.submit(form.modal, "words")).status == 200
+    assert await state(world, request_) == "pending"
