@@ -6,23 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, update
-
 from bot.core.errors import Refusal, Stale
 from bot.core.terms import Change, OutboxKind, Request, Send, State
 from bot.ports import Committed
-from storage.mail import queue
+from storage.mail import Posting, queue
 from storage.rows import document
 from storage.standing import CALLBACKS_COUNTER, Standing, instant_of, told_counter
-from storage.statements import add, padded, put, skip
+from storage.statements import add, drop, put, save, skip
 from storage.tables import CALLBACKS, COUNTERS, REQUESTS, REVIEWS, USES, WAITS
 from storage.transaction import Transaction
-
-_SAVE = (
-    update(REQUESTS)
-    .where(REQUESTS.c.id == bindparam("its_id"), REQUESTS.c.version == bindparam("expected"))
-    .values({name: bindparam(name) for name in ("version", "state", "due_at", "expires_at", "document")})
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +51,12 @@ def apply_changes(held: Transaction, group: Sequence[Prepared]) -> list[Committe
 def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -> None:
     _write_requests(held, winners)
     _write_reviews_and_waits(held, [one.change for one in winners])
-    sends = [
-        (one.change.after.id if one.change.after else None, send, None)
+    postings = [
+        Posting(one.change.after.id if one.change.after else None, send, is_new=one.change.expected is None)
         for one in winners
         for send in one.change.sends
     ]
-    queue(held, sends + _write_callbacks(held, winners, standing))
+    queue(held, postings + _write_callbacks(held, winners, standing))
     uses = [
         {"rule": use.rule, "bucket": use.bucket, "at": instant_of(one.change)}
         for one in winners
@@ -79,7 +71,8 @@ def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -
 
 
 def _write_requests(held: Transaction, winners: Sequence[Prepared]) -> None:
-    new, saved = [], []
+    new: list[dict[str, Any]] = []
+    saved: list[dict[str, Any]] = []
     for one in winners:
         after = one.change.after
         if after is None:
@@ -92,8 +85,7 @@ def _write_requests(held: Transaction, winners: Sequence[Prepared]) -> None:
         else:
             saved.append(_saved_row(after, one))
     add(held.connection, REQUESTS, new)
-    if saved:
-        held.connection.execute(_SAVE, saved)
+    save(held.connection, REQUESTS, saved)  # `Standing` has compared the versions, under the lock
 
 
 def _new_row(after: Request, one: Prepared) -> dict[str, Any]:
@@ -116,8 +108,7 @@ def _new_row(after: Request, one: Prepared) -> dict[str, Any]:
 
 def _saved_row(after: Request, one: Prepared) -> dict[str, Any]:
     return {
-        "its_id": after.id,
-        "expected": one.change.expected,
+        "id": after.id,
         "version": after.version,
         "state": after.state.value,
         "due_at": after.due_at,
@@ -130,7 +121,7 @@ def _write_reviews_and_waits(held: Transaction, winners: Sequence[Change]) -> No
     """Bring the search rows in line with the documents."""
     saved = [change.after.id for change in winners if change.after and change.expected is not None]
     if saved:
-        held.connection.execute(delete(WAITS).where(WAITS.c.request_id.in_(padded(saved))))
+        drop(held.connection, "DELETE FROM waits WHERE request_id IN ({keys})", saved)
     requests = [change.after for change in winners if change.after is not None]
     skip(held.connection, REVIEWS, [row for request in requests for row in _review_rows(request)])
     add(held.connection, WAITS, [row for request in requests for row in _wait_rows(request)])
@@ -160,12 +151,10 @@ def _wait_rows(request: Request) -> list[dict[str, Any]]:
     ]
 
 
-def _write_callbacks(
-    held: Transaction, winners: Sequence[Prepared], standing: Standing
-) -> list[tuple[str | None, Send, int | None]]:
+def _write_callbacks(held: Transaction, winners: Sequence[Prepared], standing: Standing) -> list[Posting]:
     """Number what executors are to be told; return what brings it to them."""
     rows: list[dict[str, Any]] = []
-    tells: list[tuple[str | None, Send, int | None]] = []
+    tells: list[Posting] = []
     for one in winners:
         after, kind = one.change.after, one.change.callback
         if after is None or kind is None or after.plan.executor is None:
@@ -183,6 +172,6 @@ def _write_callbacks(
                 "at": at,
             }
         )
-        tells.append((after.id, Send(OutboxKind.TELL, f"executor:{executor}", at, kind.value), number))
+        tells.append(Posting(after.id, Send(OutboxKind.TELL, f"executor:{executor}", at, kind.value), number))
     add(held.connection, CALLBACKS, rows)
     return tells

@@ -12,9 +12,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def microseconds(instant: datetime) -> int:
-    """Return the whole microseconds since 1970; a naive instant raises `TypeError`."""
-    return (instant - EPOCH) // MICROSECOND
+def microseconds(instant: datetime | None) -> int | None:
+    """Return the whole microseconds since 1970, as SQLite keeps an instant; a naive one raises."""
+    if instant is None:
+        return None
+    since = instant - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def aware(instant: datetime | None) -> datetime | None:
+    """Return the instant, as PostgreSQL takes it; a naive one, which asyncpg would bend, raises."""
+    if instant is not None and instant.tzinfo is None:
+        raise TypeError("an instant is aware")
+    return instant
 
 
 def plain(text: str) -> str:
@@ -37,13 +47,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Write."""
-        if value is None:
-            return value
-        if dialect.name == "postgresql":
-            if value.tzinfo is None:  # asyncpg would take it for local time
-                raise TypeError("an instant is aware")
-            return value
-        return microseconds(value)
+        return aware(value) if dialect.name == "postgresql" else microseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read."""

@@ -6,21 +6,20 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection
 
 from bot.core.log import Tree, commit, leaf_hash, seal
 from bot.core.terms import ActorKind, Entry
 from storage.statements import add
-from storage.tables import ENTRIES, HEAD, PRIVATE
+from storage.tables import ENTRIES, PRIVATE
 
 CHANNEL = "assent_log"
 VERSION = 1  # of an entry's members
 PERSONAL = frozenset({ActorKind.PERSON, ActorKind.OPERATOR})  # whose name and account can be erased
-_LOCK = select(HEAD.c.frontier).with_for_update()  # SQLite's BEGIN IMMEDIATE has taken it before
-_MOVE = update(HEAD)
-_MOVE_AND_TELL = _MOVE.returning(
-    func.pg_notify(CHANNEL, "")
-)  # once a transaction; it is heard after the commit
+_LOCK = "SELECT frontier FROM log_head"  # on SQLite BEGIN IMMEDIATE has taken the lock before
+_LOCK_ROW = "SELECT frontier FROM log_head FOR UPDATE"
+_MOVE = "UPDATE log_head SET size = ?, frontier = ?"
+_MOVE_AND_TELL = "UPDATE log_head SET size = $1, frontier = $2 RETURNING pg_notify($3, '')"
 
 Salt = Callable[[], bytes]
 
@@ -32,7 +31,9 @@ class Ledger:
         """Take the lock, which every writer of every process takes first."""
         self._connection = connection
         self._salt = salt
-        self._tree = Tree.from_bytes(connection.execute(_LOCK).scalar_one())
+        self._on_postgresql = connection.dialect.name == "postgresql"
+        lock = _LOCK_ROW if self._on_postgresql else _LOCK
+        self._tree = Tree.from_bytes(connection.exec_driver_sql(lock).scalar_one())
         self._entries: list[dict[str, Any]] = []
         self._private: list[dict[str, Any]] = []
 
@@ -63,8 +64,11 @@ class Ledger:
         self._tree = self._tree.extend(entry["leaf"] for entry in self._entries)
         add(self._connection, ENTRIES, self._entries)
         add(self._connection, PRIVATE, self._private)
-        move = _MOVE_AND_TELL if self._connection.dialect.name == "postgresql" else _MOVE
-        self._connection.execute(move, {"size": self._tree.size, "frontier": self._tree.to_bytes()})
+        end = (self._tree.size, self._tree.to_bytes())
+        if self._on_postgresql:  # the notice goes out with the commit, once however many entries there are
+            self._connection.exec_driver_sql(_MOVE_AND_TELL, (*end, CHANNEL))
+        else:
+            self._connection.exec_driver_sql(_MOVE, end)
         self._entries, self._private = [], []
 
     def _fields(self, entry: Entry, sequence: int) -> dict[str, Any]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
-
 from bot.core.terms import OutboxKind, Send
-from storage.statements import add, padded
+from storage.statements import add, find, save
 from storage.tables import OUTBOX
 from storage.transaction import Transaction
 
 RANK = {OutboxKind.TELL: 0, OutboxKind.SHOW: 1, OutboxKind.ALERT: 1, OutboxKind.NOTE: 2}  # lower goes first
-Posting = tuple[str | None, Send, int | None]  # request, what to send, the callback it brings
 
-_SOONER = (
-    update(OUTBOX)
-    .where(OUTBOX.c.id == bindparam("its_id"))
-    .values(due_at=bindparam("sooner"), first_due_at=bindparam("first"))
-)
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Something to be queued: for which request, and the callback that it brings."""
+
+    request_id: str | None
+    send: Send
+    callback_id: int | None = None
+    is_new: bool = False  # the request is, so that nothing of it can be waiting
 
 
 def queue(held: Transaction, postings: Sequence[Posting]) -> None:
@@ -28,29 +30,30 @@ def queue(held: Transaction, postings: Sequence[Posting]) -> None:
         return
     waiting = _waiting_shows(held, postings)
     new: dict[object, dict[str, Any]] = {}
-    sooner: list[dict[str, Any]] = []
-    for number, (request_id, send, callback_id) in enumerate(postings):
-        held.will_be_due(send.due_at)
-        shows = send.kind is OutboxKind.SHOW and request_id is not None
-        lane: object = (request_id, send.address) if shows else number
-        if shows and (row := waiting.get((request_id, send.address))) is not None:
-            sooner.append({"its_id": row[0], "sooner": min(row[1], send.due_at), "first": send.due_at})
-        elif lane not in new:
-            new[lane] = outbox_row(request_id, send, callback_id)
+    again: list[dict[str, Any]] = []
+    for number, posting in enumerate(postings):
+        held.will_be_due(posting.send.due_at)
+        lane = (posting.request_id, posting.send.address)
+        shows = posting.send.kind is OutboxKind.SHOW and posting.request_id is not None
+        if shows and lane in waiting:  # however long it was put off: there is news now
+            due_at = posting.send.due_at
+            again.append({"id": waiting[lane], "due_at": due_at, "first_due_at": due_at})
+        else:
+            new.setdefault(lane if shows else number, outbox_row(posting))
     add(held.connection, OUTBOX, list(new.values()))
-    if sooner:
-        held.connection.execute(_SOONER, sooner)
+    save(held.connection, OUTBOX, again)
 
 
-def outbox_row(request_id: str | None, send: Send, callback_id: int | None) -> dict[str, Any]:
+def outbox_row(posting: Posting) -> dict[str, Any]:
     """Return a fresh outbox row."""
+    send = posting.send
     return {
         "kind": send.kind.value,
         "address": send.address,
         "event": send.event,
         "rank": RANK[send.kind],
-        "request_id": request_id,
-        "callback_id": callback_id,
+        "request_id": posting.request_id,
+        "callback_id": posting.callback_id,
         "due_at": send.due_at,
         "first_due_at": send.due_at,
         "attempts": 0,
@@ -59,14 +62,18 @@ def outbox_row(request_id: str | None, send: Send, callback_id: int | None) -> d
     }
 
 
-def _waiting_shows(held: Transaction, postings: Sequence[Posting]) -> dict[Any, tuple[int, Any]]:
-    ids = [request_id for request_id, send, _ in postings if request_id and send.kind is OutboxKind.SHOW]
+def _waiting_shows(held: Transaction, postings: Sequence[Posting]) -> dict[tuple[str | None, str], int]:
+    ids = [
+        posting.request_id
+        for posting in postings
+        if posting.request_id and posting.send.kind is OutboxKind.SHOW and not posting.is_new
+    ]
     if not ids:
         return {}
-    box = OUTBOX.c
-    rows = held.connection.execute(
-        select(box.id, box.request_id, box.address, box.due_at).where(
-            box.request_id.in_(padded(ids)), box.kind == OutboxKind.SHOW.value, box.token.is_(None)
-        )
+    rows = find(
+        held.connection,
+        "SELECT id, request_id, address FROM outbox "
+        "WHERE request_id IN ({keys}) AND kind = 'show' AND token IS NULL",
+        ids,
     )
-    return {(row.request_id, row.address): (row.id, row.due_at) for row in rows}
+    return {(row.request_id, row.address): row.id for row in rows}

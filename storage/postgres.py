@@ -26,6 +26,7 @@ TAIL = 2.0  # seconds between looks at other replicas' commits when no notice co
 SESSION = {
     "application_name": "assent",
     "timezone": "UTC",
+    "enable_seqscan": "off",
     # A replica that is cut off would keep its locks for more than a minute by default.
     "idle_in_transaction_session_timeout": "10s",
     "lock_timeout": "10s",

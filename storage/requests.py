@@ -17,7 +17,6 @@ from storage.faults import reaching
 from storage.hub import Hub
 from storage.rows import read_request
 from storage.standing import uses_since
-from storage.statements import padded
 from storage.tables import COUNTERS, OUTBOX, REQUESTS, REVIEWS, WAITS
 from storage.writer import Writer
 
@@ -82,7 +81,7 @@ class RequestStore:
         soonest = (
             select(wait.request_id, wait.expires_at)
             .distinct()
-            .where(wait.reference.in_(padded(references)))
+            .where(wait.reference.in_(references))
             .order_by(wait.expires_at, wait.request_id)
             .limit(limit)
             .subquery()
@@ -153,7 +152,7 @@ def _newest(
 ) -> Select[tuple[bytes]]:
     """Select the newest requests of any of the states: the newest of each, by its index, then of those."""
     if before is not None:
-        wanted = (*wanted, tuple_(_HELD.created_at, _HELD.id) < tuple_(*before))
+        wanted = (*wanted, tuple_(_HELD.created_at, _HELD.id) < before)
     newest = (_HELD.created_at.desc(), _HELD.id.desc())
     of_each = [
         select(_HELD.id, _HELD.created_at)

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, func, select
 
 from bot.core.errors import KeyReused, Stale, TooMany
-from bot.core.terms import AgentName, Change, Digest, Request, RequestId, State
+from bot.core.terms import AgentName, Change, Request, State
 from bot.ports import Committed
 from storage.rows import read_request
-from storage.statements import padded
-from storage.tables import COUNTERS, REQUESTS, USES
+from storage.statements import find
+from storage.tables import USES
 
 RETRY_TOO_MANY = timedelta(seconds=10)  # somebody must decide or a deadline pass first; nobody knows when
 
-Key = tuple[AgentName, str]
+Key = tuple[str, str]  # agent, idempotency key
 
 
 class Standing:
@@ -105,16 +105,15 @@ def instant_of(change: Change) -> datetime:
     return change.entries[0].at
 
 
-def _versions(connection: Connection, changes: Sequence[Change]) -> dict[RequestId, tuple[int | None, State]]:
+def _versions(connection: Connection, changes: Sequence[Change]) -> dict[str, tuple[int | None, State]]:
     ids = [change.after.id for change in changes if change.after is not None and change.expected is not None]
     if not ids:
         return {}
-    held = REQUESTS.c
-    rows = connection.execute(select(held.id, held.version, held.state).where(held.id.in_(padded(ids))))
-    return {RequestId(row.id): (row.version, State(row.state)) for row in rows}
+    rows = find(connection, "SELECT id, version, state FROM requests WHERE id IN ({keys})", ids)
+    return {row.id: (row.version, State(row.state)) for row in rows}
 
 
-def _keys(connection: Connection, changes: Sequence[Change]) -> dict[Key, tuple[Digest, Request]]:
+def _keys(connection: Connection, changes: Sequence[Change]) -> dict[Key, tuple[str, Request]]:
     """Read what the group's idempotency keys made before; most have made nothing."""
     keys = [
         (change.after.subject.agent, change.idempotency[0])
@@ -123,29 +122,26 @@ def _keys(connection: Connection, changes: Sequence[Change]) -> dict[Key, tuple[
     ]
     if not keys:
         return {}
-    held = REQUESTS.c
-    found = connection.execute(
-        select(held.agent, held.idempotency_key, held.body_digest, held.document).where(
-            tuple_(held.agent, held.idempotency_key).in_(padded(keys))
-        )
+    rows = find(
+        connection,
+        "SELECT agent, idempotency_key, body_digest, document FROM requests "
+        "WHERE (agent, idempotency_key) IN ({keys})",
+        *zip(*keys, strict=True),
     )
-    return {
-        (AgentName(row.agent), row.idempotency_key): (Digest(row.body_digest), read_request(row.document))
-        for row in found
-    }
+    return {(row.agent, row.idempotency_key): (row.body_digest, read_request(row.document)) for row in rows}
 
 
 def _counters(connection: Connection, changes: Sequence[Change]) -> dict[str, int]:
-    names: list[str] = []
+    names: set[str] = set()
     for change in changes:
         if change.after is None:
             continue
-        names.append(pending_counter(change.after.subject.agent))
+        names.add(pending_counter(change.after.subject.agent))
         if change.callback is not None and change.after.plan.executor is not None:
-            names += [told_counter(change.after.plan.executor), CALLBACKS_COUNTER]
+            names |= {told_counter(change.after.plan.executor), CALLBACKS_COUNTER}
     if not names:
         return {}
-    rows = connection.execute(select(COUNTERS).where(COUNTERS.c.name.in_(padded(names))))
+    rows = find(connection, "SELECT name, value FROM counters WHERE name IN ({keys})", list(names))
     return {row.name: row.value for row in rows}
 
 

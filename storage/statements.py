@@ -1,45 +1,142 @@
-"""Statements that more than one part needs."""
+"""Statements on many rows, lean enough for the path that every request takes.
+
+Each is written once for a database, and its text stays the same however many rows there are: SQLite runs
+it row by row, PostgreSQL takes whole columns through `unnest`; keys to look for travel as one JSON list
+there, as arrays here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+import msgspec
+from sqlalchemy import Column, Connection, CursorResult, Row, Table
+from sqlalchemy.dialects import postgresql
 
-T = TypeVar("T")
+from storage.columns import Instant, Line, aware, microseconds, plain
+
 Values = Mapping[str, Any]
+_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+@dataclass(frozen=True, slots=True)
+class _Many:
+    """A statement for many rows: the columns it takes, in order, and how each is written."""
+
+    sql: str
+    columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
 
 
-def put(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Insert rows, each in the place of the one with its primary key, if there is one."""
+def add(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Insert rows, which all name the same columns."""
     if rows:
-        insert = _insert(connection, table)
-        keys = list(table.primary_key.columns)
-        others = {one.name: insert.excluded[one.name] for one in table.columns if not one.primary_key}
-        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=others), rows)
+        _run(connection, _inserting(connection.dialect.name, table, tuple(rows[0]), ""), rows)
 
 
 def skip(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     """Insert those rows whose primary key is not there yet."""
     if rows:
-        insert = _insert(connection, table)
-        keys = list(table.primary_key.columns)
-        connection.execute(insert.on_conflict_do_nothing(index_elements=keys), rows)
+        conflict = f"ON CONFLICT ({_keys(table)}) DO NOTHING"
+        _run(connection, _inserting(connection.dialect.name, table, tuple(rows[0]), conflict), rows)
 
 
-def add(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Insert rows."""
+def put(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Insert rows, each in the place of the one with its primary key, if there is one."""
     if rows:
-        connection.execute(table.insert(), rows)
+        others = ", ".join(
+            f"{one.name} = excluded.{one.name}" for one in table.columns if not one.primary_key
+        )
+        conflict = f"ON CONFLICT ({_keys(table)}) DO UPDATE SET {others}"
+        _run(connection, _inserting(connection.dialect.name, table, tuple(rows[0]), conflict), rows)
 
 
-def padded(values: Iterable[T]) -> list[T]:
-    """List distinct values, the last one again up to a power of two: few lengths of IN, few statements."""
-    held = list(dict.fromkeys(values))
-    return held + held[-1:] * ((1 << (len(held) - 1).bit_length()) - len(held) if held else 0)
+def save(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Update rows by their `id`."""
+    if rows:
+        _run(connection, _updating(connection.dialect.name, table, tuple(rows[0])), rows)
+
+
+def find(connection: Connection, query: str, *keys: Sequence[str | int]) -> Sequence[Row[Any]]:
+    """Run a query whose `{keys}` stands for the rows of these columns: `… WHERE id IN ({keys})`."""
+    return _among(connection, query, *keys).all()
+
+
+def drop(connection: Connection, command: str, *keys: Sequence[str | int]) -> int:
+    """Run a command with such `{keys}`; return how many rows it touched."""
+    return _among(connection, command, *keys).rowcount
+
+
+def _among(connection: Connection, query: str, *keys: Sequence[str | int]) -> CursorResult[Any]:
+    columns = [[plain(key) if isinstance(key, str) else key for key in column] for column in keys]
+    if connection.dialect.name == "postgresql":
+        kinds = ["text" if isinstance(column[0], str) else "bigint" for column in columns]
+        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
+        sql = query.format(keys=f"SELECT * FROM unnest({arrays})")  # noqa: S608
+        return connection.exec_driver_sql(sql, tuple(columns))
+    parts = ", ".join(f"json_extract(value, '$[{number}]')" for number in range(len(keys)))
+    sql = query.format(keys=f"SELECT {parts} FROM json_each(?)")  # noqa: S608
+    rows = list(zip(*columns, strict=True))
+    return connection.exec_driver_sql(sql, (msgspec.json.encode(rows).decode(),))
+
+
+def _run(connection: Connection, many: _Many, rows: Sequence[Values]) -> None:
+    columns = [
+        [row[name] for row in rows] if written is None else [written(row[name]) for row in rows]
+        for name, written in many.columns
+    ]
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(many.sql, tuple(columns))
+    else:
+        connection.exec_driver_sql(many.sql, list(zip(*columns, strict=True)))
+
+
+@cache
+def _inserting(dialect: str, table: Table, names: tuple[str, ...], conflict: str) -> _Many:
+    if dialect == "postgresql":
+        rows = f"SELECT * FROM unnest({_arrays(table, names)})"  # noqa: S608
+    else:
+        rows = f"VALUES ({', '.join('?' for _ in names)})"
+    sql = f"INSERT INTO {table.name} ({', '.join(names)}) {rows} {conflict}"
+    return _Many(sql, _written(dialect, table, names))
+
+
+@cache
+def _updating(dialect: str, table: Table, names: tuple[str, ...]) -> _Many:
+    others = [name for name in names if name != "id"]
+    if dialect == "postgresql":
+        new = f"unnest({_arrays(table, names)}) AS new ({', '.join(names)})"
+        changes = ", ".join(f"{name} = new.{name}" for name in others)
+        sql = f"UPDATE {table.name} SET {changes} FROM {new} WHERE {table.name}.id = new.id"  # noqa: S608
+        return _Many(sql, _written(dialect, table, names))
+    changes = ", ".join(f"{name} = ?" for name in others)
+    sql = f"UPDATE {table.name} SET {changes} WHERE id = ?"  # noqa: S608
+    return _Many(sql, _written(dialect, table, (*others, "id")))
+
+
+def _arrays(table: Table, names: Sequence[str]) -> str:
+    kinds = [table.columns[name].type.compile(dialect=_POSTGRESQL) for name in names]
+    return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
+
+
+def _written(dialect: str, table: Table, names: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, _writing(dialect, table.columns[name])) for name in names)
+
+
+def _writing(dialect: str, column: Column[Any]) -> Callable[[Any], Any] | None:
+    """Return how a value of the column is handed to the driver; None for as it is."""
+    if isinstance(column.type, Line):
+        return _line
+    if not isinstance(column.type, Instant):
+        return None
+    return aware if dialect == "postgresql" else microseconds
+
+
+def _line(value: str | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _keys(table: Table) -> str:
+    return ", ".join(column.name for column in table.primary_key.columns)

@@ -23,10 +23,12 @@ from storage.database import Database
 from storage.faults import is_unreachable
 from storage.hub import Hub
 from storage.ledger import Salt
+from storage.sent import Finish, finish_all
 from storage.transaction import Transaction
 
 T = TypeVar("T")
 Job = Callable[[Transaction], Any]
+Work = Prepared | Finish | Job
 GROUP_MAX = 512  # units; bounds how long the log's lock is held
 
 log = structlog.get_logger()
@@ -36,7 +38,7 @@ log = structlog.get_logger()
 class Unit:
     """Something to be written, and who waits for it."""
 
-    work: Prepared | Job
+    work: Work
     answer: asyncio.Future[Any]
 
 
@@ -76,7 +78,7 @@ class Writer:
         if self._loop is not None:
             await self._loop
 
-    async def submit(self, work: Prepared | Callable[[Transaction], T]) -> T:
+    async def submit(self, work: Prepared | Finish | Callable[[Transaction], T]) -> T:
         """Have work done in a transaction under the log's lock; return when it is durable."""
         if self._closing:
             raise NotReady("Assent is shutting down; try again in a moment.")
@@ -119,7 +121,7 @@ class Writer:
         if written.earliest is not None:
             self.on_earlier(written.earliest)
 
-    async def _durable(self, work: Sequence[Prepared | Job]) -> Written:
+    async def _durable(self, work: Sequence[Work]) -> Written:
         """Write the group; if one of it spoils that, each by itself."""
         try:
             return await self._database.write(partial(write_together, work, self._salt))
@@ -139,17 +141,28 @@ def _answer(unit: Unit, answer: object) -> None:
         unit.answer.set_result(answer)
 
 
-def write_together(work: Sequence[Prepared | Job], salt: Salt, connection: Connection) -> Written:
-    """Write a group in the transaction that is open: changes in bulk, then jobs in turn."""
+def write_together(work: Sequence[Work], salt: Salt, connection: Connection) -> Written:
+    """Write a group in the transaction that is open: changes and finished sends in bulk, jobs in turn."""
     held = Transaction(connection, salt)
     changes = [one for one in work if isinstance(one, Prepared)]
     told = iter(apply_changes(held, changes) if changes else ())
-    answers = [next(told) if isinstance(one, Prepared) else _done(one, held) for one in work]
+    finished = [one for one in work if isinstance(one, Finish)]
+    if finished:
+        finish_all(held, finished)
+    answers: list[Any] = []
+    for one in work:
+        match one:
+            case Prepared():
+                answers.append(next(told))
+            case Finish():
+                answers.append(None)
+            case _:
+                answers.append(_done(one, held))
     held.ledger.write()
     return Written(answers, held.began_at_size, held.ledger.size, frozenset(held.changed), held.earliest)
 
 
-def write_apart(work: Sequence[Prepared | Job], salt: Salt, connection: Connection) -> Written:
+def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Written:
     """Write each unit in a savepoint, so that one that fails takes no other with it."""
     answers: list[Any] = []
     whole: list[Written] = []
