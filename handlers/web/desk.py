@@ -85,7 +85,7 @@ class Desk:
             "waiting": waiting,
             "may_act": waiting and await self._site.viewing.may_act(found, visitor.name),
             "may_take_back": waiting and _approved_here(found, visitor),
-            "standing": _standing(found, visitor),
+            "standing": _standing(found, visitor, waiting),
             "hint": HINTS[found.plan.reason_rule],
             "refusal": refusal,
             "typed": typed,
@@ -113,11 +113,13 @@ def _approved_here(found: Request, visitor: Visitor) -> bool:
     )
 
 
-def _standing(found: Request, visitor: Visitor) -> str:
+def _standing(found: Request, visitor: Visitor, waiting: bool) -> str:
     """Say why this person cannot decide, if they cannot."""
     before = counted(found).get(visitor.name)
     if before is not None:
         return "You approved this." if before.verdict is Verdict.APPROVE else "You denied this."
+    if not waiting:
+        return "There is nothing left to decide here."
     if visitor.name in (found.owner, found.subject.on_behalf_of):
         return "This is asked in your name or by your agent, so other people decide."
     return "Other people decide this one; you can read it and comment."

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.clock import FakeClock
 from tests.handlers.web.world import Browser, World, signed_in, world_at
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with world_at(tmp_path / "world") as made:
+def clock() -> FakeClock:
+    """Everyone's clock."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
+    """The pages, served."""
+    async with world_at(tmp_path / "world", clock=clock) as made:
         yield made
 
 

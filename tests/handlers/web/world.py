@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from http.cookies import Morsel
 from pathlib import Path
 from typing import Any
 
@@ -162,13 +163,23 @@ class Browser:
         async with self.session.get(self._url + path, headers=headers) as answer:
             return Page(answer.status, await answer.text(), dict(answer.headers), str(answer.url))
 
-    async def post(self, path: str, fields: dict[str, str], *, follow: bool = True, **headers: str) -> Page:
+    async def post(self, path: str, fields: dict[str, str], follow: bool = True, **headers: str) -> Page:
         """Send a form as a browser does that lies about nothing."""
         sent = {"Origin": self._url, "Sec-Fetch-Site": "same-origin"} | headers
         async with self.session.post(
             self._url + path, data=fields, headers=sent, allow_redirects=follow
         ) as answer:
             return Page(answer.status, await answer.text(), dict(answer.headers), str(answer.url))
+
+    async def post_bytes(self, path: str, body: bytes, **headers: str) -> Page:
+        """Send a form's bytes as they are."""
+        sent = {"Origin": self._url, "Content-Type": "application/x-www-form-urlencoded"} | headers
+        async with self.session.post(self._url + path, data=body, headers=sent) as answer:
+            return Page(answer.status, await answer.text(), dict(answer.headers), str(answer.url))
+
+    def cookie(self, name: str) -> Morsel[str]:
+        """Return a cookie with its attributes."""
+        return next(morsel for morsel in self.session.cookie_jar if morsel.key == name)
 
     async def decide(self, request: Request, verdict: str, reason: str = "") -> Page:
         """Open the request's page and press one of its buttons."""
@@ -182,17 +193,19 @@ class Browser:
         return await self.post(f"/requests/{request.id}", fields)
 
 
+async def a_browser(stack: AsyncExitStack, world: World) -> Browser:
+    """Return a browser in which nobody is signed in."""
+    jar = aiohttp.CookieJar(unsafe=True)  # it would not keep cookies of a bare address
+    return Browser(await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar)), world.url)
+
+
 async def signed_in(stack: AsyncExitStack, world: World, person: str) -> Browser:
     """Return a browser in which a person has signed in by a one-time link."""
-    browser = Browser(await stack.enter_async_context(_session()), world.url)
+    browser = await a_browser(stack, world)
     token = await world.parts.entering.invite(PersonName(person), OPERATOR)
     page = await browser.post("/enter", {"token": token, "next": "/"})
     assert page.status == 200, page.text
     return browser
-
-
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
 
 @asynccontextmanager
