@@ -124,9 +124,10 @@ def _check_clause(
     for action in covered.values():
         if name not in action.parameters and not action.additional:
             everything.warnings.add(f"rule {rule} never matches {action.name}, which has no parameter {name}")
+    doubtful = any(action.additional and name not in action.parameters for action in covered.values())
     for position, value in enumerate(values):
         faults = [objection(action.parameters[name], value) for action in having]
-        if faults and all(faults) and not open_ended:
+        if faults and all(faults) and not doubtful:
             at = node.value[position].place if isinstance(node.value, tuple) else node.place
             near = suggestion(
                 str(value), [str(v) for action in having for v in action.parameters[name].values]

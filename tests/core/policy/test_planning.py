@@ -2,12 +2,28 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bot.core.errors import ActsForNobody, Malformed
-from bot.core.policy import candidates, denies, explain, frozen_by
-from bot.core.terms import Display, Effect, Freeze, ReasonRule, Request, RuleId
+from bot.core.policy import Bundle, candidates, denies, explain, frozen_by
+from bot.core.terms import (
+    AgentName,
+    Ask,
+    Digest,
+    Display,
+    Effect,
+    Freeze,
+    GrantId,
+    PersonName,
+    ReasonRule,
+    Request,
+    RequestId,
+    RuleId,
+    State,
+    Subject,
+)
 from tests.core.policy.policies import (
     CATALOG,
     NOON,
@@ -21,6 +37,8 @@ from tests.core.policy.policies import (
 )
 
 ALLOW = "id: dev, match: {action: db.migrate, params.env: dev}, effect: allow"
+SPACED: dict[str, Any] = {"a b": ""}
+MIMIC: dict[str, Any] = {"p\u0430ram": 1}  # a Cyrillic a
 PARIS_MIDNIGHT = datetime(2026, 12, 17, 23, tzinfo=UTC)  # 00:00 in Paris
 
 
@@ -76,7 +94,7 @@ def test_a_limit_counts_apart_what_it_says(per: str) -> None:
         f"id: a, match: {{action: 'db.*'}}, effect: allow, limit: {{max: 2, per: {per}, window: PT1H}}"
     )
     asks = {
-        "agent": (an_ask(), replace(an_agent(("ed",)), name="other")),
+        "agent": (an_ask(), replace(an_agent(), name=AgentName("other"))),
         "on_behalf_of": (an_ask(on_behalf_of="ed"), an_agent()),
         "resource": (an_ask(resource=("db", "orders")), an_agent()),
         "action": (an_ask("db.query"), an_agent()),
@@ -253,17 +271,17 @@ def test_an_action_without_an_executor_is_run_by_an_agent_that_executes_for_itse
         (an_ask(tables=[1]), "/action/parameters/tables"),
         (an_ask(tables=["x"] * 1001), "/action/parameters/tables"),
         (an_ask(dsn=None), "/action/parameters/dsn"),
-        (an_ask(**{"envv": "dev"}), "/action/parameters/envv"),
-        (an_ask(**{"a b": 1}), "/action/parameters/a b"),
+        (an_ask(envv="dev"), "/action/parameters/envv"),
+        (an_ask("tool.any", **SPACED), "/action/parameters/a b"),
         (an_ask("db.query", rows=1), "/action/parameters/rows"),
         (an_ask(resource=("data base", "orders")), "/resource/type"),
         (an_ask(resource=("database", "orders\u202e")), "/resource/id"),
-        (an_ask("tool.any", **{"p\u0430ram": 1}), "/action/parameters/p\u0430ram"),
+        (an_ask("tool.any", **MIMIC), "/action/parameters/p\u0430ram"),
         (an_ask("db.m\u0456grate"), "/action/name"),
         (an_ask(approve_within=timedelta(0)), "/approve_within"),
     ],
 )
-def test_what_the_catalog_does_not_take_is_refused_with_a_pointer(ask, pointer: str) -> None:
+def test_what_the_catalog_does_not_take_is_refused_with_a_pointer(ask: Ask, pointer: str) -> None:
     with pytest.raises(Malformed) as refused:
         planned(a_bundle(ALLOW), ask)
     assert pointer in [at for at, _ in refused.value.pointers]
@@ -298,7 +316,8 @@ def test_an_agent_acts_only_for_people_it_is_registered_for_and_the_directory_kn
 @pytest.mark.parametrize("justification", [None, "", "  "])
 def test_a_required_justification_is_demanded_only_where_people_decide(justification: str | None) -> None:
     bundle = a_bundle(
-        f"id: r, match: {{action: db.migrate, params.env: prod}}, justification: {{requester: required}}, {REQUIRE}"
+        "id: r, match: {action: db.migrate, params.env: prod}, "
+        f"justification: {{requester: required}}, {REQUIRE}"
     )
     with pytest.raises(Malformed) as refused:
         planned(bundle, an_ask(env="prod", justification=justification))
@@ -306,10 +325,8 @@ def test_a_required_justification_is_demanded_only_where_people_decide(justifica
     assert planned(bundle, an_ask(env="dev", justification=justification)).rules == ()
 
 
-def a_request(ask, bundle) -> Request:
+def a_request(ask: Ask, bundle: Bundle) -> Request:
     """A request that was planned by this bundle."""
-    from bot.core.terms import Digest, GrantId, PersonName, RequestId, State, Subject
-
     return Request(
         id=RequestId("req_1"),
         version=1,

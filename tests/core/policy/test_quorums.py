@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from bot.core.policy import barred, parts, people_of, satisfiable
 from bot.core.policy.references import joined, shared
-from bot.core.terms import GroupName, PersonName, Stage, Subject
+from bot.core.terms import AgentName, GroupName, PersonName, Stage, Subject
 
 PEOPLE = [PersonName(name) for name in "abcdef"]
 GROUPS = ["group:x", "group:y", "group:z"]
 
 some = st.frozensets(st.sampled_from(PEOPLE))
-members = st.fixed_dictionaries({name: some for name in GROUPS})
+members = st.fixed_dictionaries(dict.fromkeys(GROUPS, some))
 stages = st.lists(
     st.builds(
         Stage,
@@ -66,14 +66,14 @@ def test_one_person_in_two_groups_counts_once() -> None:
 def test_requester_principal_and_both_owners_are_barred_even_if_the_plan_forgot_them(
     separation: tuple[str, ...],
 ) -> None:
-    subject = Subject("bot", PersonName("ana"))
+    subject = Subject(AgentName("bot"), PersonName("ana"))
     found = barred(separation, subject, PersonName("bo"), PersonName("cy"), {})
     assert found == {"bot", "ana", "bo", "cy"}
 
 
 def test_what_a_bundle_adds_is_barred_as_well() -> None:
     known = {"group:x": frozenset({PersonName("di")})}
-    found = barred(("person:ed", "group:x"), Subject("bot", None), PersonName("bo"), None, known)
+    found = barred(("person:ed", "group:x"), Subject(AgentName("bot"), None), PersonName("bo"), None, known)
     assert found == {"bot", "bo", "di", "ed"}
 
 
@@ -107,4 +107,4 @@ def test_a_part_that_does_not_answer_leaves_nobody() -> None:
         return None if group == "y" else frozenset(PEOPLE)
 
     assert people_of("group:x&y", answer) is None
-    assert people_of("person:a", answer) == {"a"}
+    assert people_of("person:a", answer) == frozenset({"a"})

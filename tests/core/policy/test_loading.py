@@ -1,0 +1,278 @@
+"""Reading bundles and directories: what is refused, where, and in which words."""
+
+import json
+from contextlib import suppress
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.conditions import compile_condition
+from bot.core.policy import PolicyBroken, read_bundle, read_directory, schema
+from bot.core.policy.problems import Report
+from bot.core.policy.tree import plain, read_tree
+from bot.core.terms import GroupName
+from tests.core.policy.policies import CATALOG, PEOPLE, REQUIRE, a_bundle, a_directory, problems
+
+RULE = f"id: r, match: {{action: db.migrate}}, {REQUIRE}"
+
+
+def test_a_problem_is_shown_with_its_place_its_line_and_a_caret() -> None:
+    (shown,) = problems("id: r, match: {action: db.migrate}, effct: deny, effect: deny")
+    assert shown == (
+        "bundle.yaml:30:42: a rule has no key effct; did you mean effect?\n"
+        "    - {id: r, match: {action: db.migrate}, effct: deny, effect: deny}\n"
+        "                                           ^"
+    )
+
+
+def test_every_problem_is_told_at_once() -> None:
+    found = problems(
+        "id: a, match: {action: db.migrat}, effect: deny",
+        "id: b, match: {action: db.migrate, params.env: prodd}, during: frieze, effect: deny",
+        "id: c, match: {action: db.migrate}, when: params.rows < 'x', effect: deny",
+        "id: d, match: {action: db.migrate}, effect: maybe",
+        catalog=CATALOG.replace("type: bool", "type: boool"),
+    )
+    assert [line.split(": ", 1)[1].splitlines()[0] for line in found] == [
+        "expected one of string, text, identifier, enum, int, number, bool, list, object; did you mean bool?",
+        "no action in the catalog is called db.migrat; did you mean db.migrate?",
+        "env cannot have this value: expected one of dev, staging, prod; did you mean prod?",
+        "there is no calendar frieze; did you mean freeze?",
+        "found no matching overload for '_<_' applied to '(int, string)' (for action db.migrate)",
+        "expected one of allow, require_approval, deny",
+    ]
+
+
+REFUSED = [
+    ("id: r, match: {action: db.migrate}, effect: require_approval, stages: []", "nobody could approve"),
+    (
+        "id: r, match: {action: db.migrate}, effect: require_approval, stages: [{name: s, approvers: []}]",
+        "empty list",
+    ),
+    (RULE.replace("[group:dba]", "[group:dba], quorum: 0"), "whole number from 1"),
+    (RULE.replace("[group:dba]", "[group:dba], quorum: -1"), "whole number from 1"),
+    (RULE.replace("[group:dba]", "[group:dba], quorum: 1.0"), "whole number from 1"),
+    (RULE.replace("[group:dba]", "[group:dba], quorum: true"), "whole number from 1"),
+    (RULE.replace("[group:dba]", "[group:dba], deny: 0"), "whole number from 1"),
+    (RULE.replace("[group:dba]", "[group:dba], quorum: 4"), "needs 4 people, and only 3 may review"),
+    (RULE.replace("group:dba", "group:dbs"), "there is no group dbs; did you mean dba?"),
+    (RULE.replace("group:dba", "person:anna"), "there is no person anna; did you mean ana?"),
+    (RULE.replace("group:dba", "dba"), "expected group:NAME or person:NAME"),
+    (RULE.replace("group:dba", "group:dba&leads"), "expected group:NAME or person:NAME"),
+    (f"{RULE}, separation: [group:dba]", "only 0 may review"),
+    (f"{RULE}, separation: [person:zed]", "there is no person zed"),
+    (f"{RULE}, separation: [owner]", "expected requester"),
+    (f"{RULE}, escalate: [{{after: PT1M}}]", "an escalation reminds or adds somebody"),
+    (f"{RULE}, escalate: [{{after: PT1M, add: group:zzz}}]", "there is no group zzz"),
+    (f"{RULE}, escalate: [{{after: 5m, add: group:dba}}]", "ISO 8601 duration"),
+    (f"{RULE}, approve_within: PT0S", "this duration is zero"),
+    (f"{RULE}, approve_within: P1M", "ISO 8601 duration"),
+    (f"{RULE}, limit: {{max: 1, window: PT1H}}", "a rule whose effect is require_approval has no limit"),
+    (
+        "id: r, match: {action: db.migrate}, effect: allow, stages: [{name: s, approvers: [group:dba]}]",
+        "has no stages",
+    ),
+    (
+        "id: r, match: {action: db.migrate}, effect: allow, limit: {max: 0, window: PT1H}",
+        "whole number from 1",
+    ),
+    ("id: r, match: {}, effect: deny", "a match needs action"),
+    ("id: r, match: {action: []}, effect: deny", "an empty list matches nothing"),
+    ("id: r, match: {action: 'db.(.*)'}, effect: deny", "an action's name or a pattern"),
+    ("id: r, match: {action: 'ops.*'}, effect: deny", "no action in the catalog is called ops.*"),
+    (
+        "id: r, match: {action: db.migrate, param.env: prod}, effect: deny",
+        "nothing to match is called param.env",
+    ),
+    ("id: r, match: {action: db.migrate, params.evn: prod}, effect: deny", "did you mean env?"),
+    ("id: r, match: {action: db.migrate, params.rows: '5'}, effect: deny", "rows cannot have this value"),
+    (
+        "id: r, match: {action: db.migrate, params.env: [prod, tset]}, effect: deny",
+        "env cannot have this value",
+    ),
+    ("id: r, match: {action: db.migrate}, when: params.rows, effect: deny", "true or false, and this is int"),
+    ("id: r, match: {action: db.migrate}, when: params.row > 1, effect: deny", "did you mean params.rows?"),
+    ("id: r, match: {action: 'db.*'}, when: params.rows > 1, effect: deny", "there is no params.rows"),
+    ("id: r, match: {action: db.migrate}, when: '1 +', effect: deny", "Syntax error"),
+    ("id: r, match: {action: db.migrate}, when: '', effect: deny", "expected a condition"),
+    ("match: {action: db.migrate}, effect: deny", "a rule needs id"),
+    ("id: r, match: {action: db.migrate}, effect: deny, id: s", "id stands here twice"),
+    ("id: &x r, match: {action: db.migrate}, effect: deny", "anchors are not allowed"),
+    ("id: !!str r, match: {action: db.migrate}, effect: deny", "tags are not allowed"),
+    ("id: r, match: {action: db.migrate}, effect: deny, show: [{email: x}]", "there is no surface email"),
+]
+
+
+@pytest.mark.parametrize(("rule", "message"), REFUSED, ids=[message for _, message in REFUSED])
+def test_a_rule_that_could_go_wrong_is_refused_when_it_loads(rule: str, message: str) -> None:
+    found = problems(rule)
+    assert any(message in problem for problem in found), found
+
+
+CATALOGS = [
+    ("members: [ana, bo, cy]", "members: []", "this group would be empty"),
+    ("members: [ana, bo, cy]", "members: [ana, bob]", "there is no person bob; did you mean bo?"),
+    (
+        "dba: {members: [ana, bo, cy]}",
+        "ops: {members: [ana, cy]}",
+        "disagree about ops: bo, cy in only one of them",
+    ),
+    ("remote: {slack", "ops: {slack", "ops is read from Slack, but the directory lists ana, bo"),
+    ("fallback: dba", "fallback: leads", "the fallbacks of leads lead back to it"),
+    ("fallback: dba", "fallback: nobody", "there is no group nobody"),
+    ("type: enum, values: [dev, staging, prod]", "type: enum", "an enum needs values"),
+    ("type: int", "type: int, values: [1]", "a parameter of type int has no values"),
+    ("type: int", "type: int, min: 3, max: 2", "no value could be that small"),
+    ("max: 100", "max: many", "expected a number"),
+    ("type: list", "type: list, of: list", "a list cannot hold lists"),
+    ("tz: Europe/Paris", "tz: Europe/Pariss", "there is no time zone Europe/Pariss"),
+    (", tz: Europe/Paris", "", "this instant has no zone"),
+    ('from: "2026-12-18T00:00"', 'from: "2028-12-18T00:00"', "ends before it begins"),
+    ('from: "2026-12-18T00:00"', 'from: "2026-02-30T00:00"', "there is no such instant"),
+    ("defaults:", "defaults:\n  no_match: allow", "expected one of deny, require_approval"),
+    (
+        "defaults:",
+        "defaults:\n  separation: []\n  nomatch: deny",
+        "defaults has no key nomatch; did you mean no_match?",
+    ),
+    ("rules:", "rules:\n  a: b", "expected a list of rules"),
+    ("actions:", "action:", "a bundle has no key action; did you mean actions?"),
+    ("title: Query", "title: 5", "expected text; quote it"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), CATALOGS, ids=[message for _, _, message in CATALOGS])
+def test_a_catalog_that_could_go_wrong_is_refused_when_it_loads(old: str, new: str, message: str) -> None:
+    assert old in CATALOG
+    found = problems(catalog=CATALOG.replace(old, new, 1))
+    assert any(message in problem for problem in found), found
+
+
+def test_one_person_cannot_be_two_stages() -> None:
+    stages = "[{name: one, approvers: [person:ana]}, {name: two, approvers: [person:ana]}]"
+    (shown,) = problems(f"id: r, match: {{action: db.migrate}}, effect: require_approval, stages: {stages}")
+    assert "one person counts in one stage" in shown
+
+
+def test_stages_that_exclude_each_other_may_share_a_person() -> None:
+    stages = (
+        '[{name: one, approvers: [person:ana], when: "params.rows > 5"}, '
+        '{name: two, approvers: [person:ana], when: "params.rows <= 5"}]'
+    )
+    assert problems(f"id: r, match: {{action: db.migrate}}, effect: require_approval, stages: {stages}") == []
+
+
+def test_a_group_that_only_slack_knows_is_not_judged_at_load() -> None:
+    assert problems(RULE.replace("group:dba", "group:remote")) == []
+
+
+def test_a_require_rule_without_any_stages_is_refused() -> None:
+    bare = CATALOG.replace(
+        "  stages:\n    - {name: fallback, approvers: [group:ops]}\n", "  no_match: deny\n"
+    )
+    found = problems("id: r, match: {action: db.migrate}, effect: require_approval", catalog=bare)
+    assert any("no stages and neither have the defaults" in problem for problem in found)
+
+
+def test_the_same_name_in_two_files_is_refused_in_the_second() -> None:
+    other = (
+        "actions:\n  db.query: {title: Again}\ndefaults:\n  stages: [{name: x, approvers: [person:ana]}]\n"
+    )
+    with pytest.raises(PolicyBroken) as broken:
+        a_bundle(RULE, files={"other.yaml": other + f"rules:\n  - {{{RULE}}}\n"})
+    told = [(p.file, p.line, p.message) for p in broken.value.problems]
+    assert told == [
+        ("other.yaml", 2, "actions.db.query stands in bundle.yaml:16 already"),
+        ("other.yaml", 4, "defaults.stages stands in bundle.yaml:2 already"),
+        ("other.yaml", 6, "two rules have the id r"),
+    ]
+
+
+def test_an_empty_bundle_is_refused() -> None:
+    with pytest.raises(PolicyBroken, match="no actions"):
+        read_bundle({}, compile_condition, a_directory())
+
+
+def test_a_fault_in_a_condition_is_placed_inside_it() -> None:
+    catalog = CATALOG + (
+        "  - id: r\n    match: {action: db.migrate}\n    effect: deny\n    when: |\n"
+        "      params.env == 'prod'\n      && params.rows > 'x'\n"
+    )
+    (shown,) = problems(catalog=catalog)
+    assert shown.startswith("bundle.yaml:35:")
+
+
+def test_an_action_without_an_executor_is_only_a_warning() -> None:
+    assert any(w.startswith("tool.any has no executor") for w in a_bundle(RULE).warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "this directory is empty"),
+        ("ana: {email: x}", "e-mail address"),
+        ("ana: {admin: yes}", "expected true or false"),
+        ("ana: {emial: a@b.c}", "did you mean email?"),
+        ("ana: {slack: [U0ANA]}", "a Slack account such as T0ABC/U0ABC"),
+        ("ana: {slack: [T0/U1]}\nbo: {slack: [T0/U1]}", "the slack account T0/U1 is already ana's"),
+        ("ana: {deputies: [bob]}\nbo: {}", "there is no person bob; did you mean bo?"),
+        ("ana: {}\nana: {}", "ana stands here twice"),
+        ("[ana]", "expected a mapping"),
+        ("ana: {}\n---\nbo: {}", "only one document"),
+    ],
+)
+def test_a_directory_that_could_go_wrong_is_refused(text: str, message: str) -> None:
+    with pytest.raises(PolicyBroken) as broken:
+        read_directory(text, "directory.yaml")
+    assert message in str(broken.value)
+
+
+def test_a_directory_knows_whose_an_account_is_by_its_id_alone() -> None:
+    directory = read_directory(
+        PEOPLE + "fay: {teams: tenant/oid, email: ana@example.com}\n", "directory.yaml"
+    )
+    assert directory.by_account("slack", "T0A/U0ANA") == "ana"
+    assert directory.by_account("teams", "T0A/U0ANA") is None
+    assert directory.by_account("teams", "tenant/oid") == "fay"
+    assert directory.by_account("slack", "ana@example.com") is None
+    assert directory.in_group(GroupName("ops")) == {"ana", "bo"}
+
+
+def test_yaml_is_1_2_so_no_and_on_are_words() -> None:
+    report = Report({"f": ""})
+    node = read_tree("a: no\nb: on\nc: 0o7\nd: 1_000\ne: 2026-01-01\nf: true\ng: ~\n", "f", report)
+    assert node is not None
+    assert plain(node) == {
+        "a": "no",
+        "b": "on",
+        "c": "0o7",
+        "d": "1_000",
+        "e": "2026-01-01",
+        "f": True,
+        "g": None,
+    }
+
+
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=200) | st.text("&*!%{}[]:,-?|>'\"#\n \tab1~<", max_size=60)
+)
+def test_any_text_is_a_policy_or_a_problem(text: str) -> None:
+    for read in (
+        lambda: read_bundle({"f.yaml": text}, compile_condition, a_directory()),
+        lambda: read_directory(text, "f.yaml"),
+    ):
+        with suppress(PolicyBroken):
+            read()
+
+
+def test_what_parses_is_what_the_schema_takes() -> None:
+    from ruamel.yaml import YAML
+
+    bundle = YAML(typ="safe", pure=True).load(CATALOG + f"  - {{{RULE}}}\n")
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    assert not list(validator.iter_errors(json.loads(json.dumps(bundle))))
+    for path, value in (("rules", [{"id": "r"}]), ("rulez", []), ("defaults", {"no_match": "allow"})):
+        assert list(validator.iter_errors({**bundle, path: value}))
