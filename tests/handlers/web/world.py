@@ -156,25 +156,25 @@ class Browser:
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.session = session
-        self._url = url
+        self.url = url
 
     async def get(self, path: str, **headers: str) -> Page:
         """Open a page; redirects are followed."""
-        async with self.session.get(self._url + path, headers=headers) as answer:
+        async with self.session.get(self.url + path, headers=headers) as answer:
             return Page(answer.status, await answer.text(), dict(answer.headers), str(answer.url))
 
     async def post(self, path: str, fields: dict[str, str], follow: bool = True, **headers: str) -> Page:
         """Send a form as a browser does that lies about nothing."""
-        sent = {"Origin": self._url, "Sec-Fetch-Site": "same-origin"} | headers
+        sent = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"} | headers
         async with self.session.post(
-            self._url + path, data=fields, headers=sent, allow_redirects=follow
+            self.url + path, data=fields, headers=sent, allow_redirects=follow
         ) as answer:
             return Page(answer.status, await answer.text(), dict(answer.headers), str(answer.url))
 
     async def post_bytes(self, path: str, body: bytes, **headers: str) -> Page:
         """Send a form's bytes as they are."""
-        sent = {"Origin": self._url, "Content-Type": "application/x-www-form-urlencoded"} | headers
-        async with self.session.post(self._url + path, data=body, headers=sent) as answer:
+        sent = {"Origin": self.url, "Content-Type": "application/x-www-form-urlencoded"} | headers
+        async with self.session.post(self.url + path, data=body, headers=sent) as answer:
             return Page(answer.status, await answer.text(), dict(answer.headers), str(answer.url))
 
     def cookie(self, name: str) -> Morsel[str]:
