@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from tests.fakes.slack_blocks import Refused, check_message, check_view
+from tests.fakes.slack_blocks import Refused, check_message, check_types, check_view
 from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, next_page, page_of
 from tests.fakes.slack_state import (
     APP_TOKEN,
@@ -67,8 +67,7 @@ class Api:
         """Take a message for one person at a response_url."""
         leave = self.state.response_urls.get(request.match_info["id"])
         body = await request.json()
-        late = leave is not None and self.state.now() - leave.at > timedelta(minutes=30)
-        if leave is None or late or leave.uses >= 5:
+        if leave is None or self.state.now() - leave.at > timedelta(minutes=30) or leave.uses >= 5:
             self.state.refusals.append("response_url: expired_url")
             return web.Response(status=404, text="expired_url")
         leave.uses += 1
@@ -157,6 +156,7 @@ class Api:
             raise Refused("msg_too_long", str(len(text)))
         if blocks:
             check_message(blocks)
+            check_types(blocks)
         return text, blocks
 
     def _history(self, arguments: Json) -> Json:
@@ -225,6 +225,7 @@ class Api:
             raise Refused("expired_trigger_id", str(arguments))
         trigger.used = True
         check_view(arguments.get("view"))
+        check_types(arguments["view"]["blocks"])
         modal = Modal(f"V{self.state.next():08d}", trigger.user, arguments["view"])
         self.state.modals.append(modal)
         return {"view": {"id": modal.id, **modal.view}}

@@ -1,11 +1,16 @@
 """Refuses the Block Kit that Slack refuses: unknown kinds and keys, lengths, counts, empty or doubled things.
 
-Written from the reference pages, not from our own `limits`; where they are vague, stricter than Slack.
+`slack_blocks.schema.json` is what Slack's own types say (npm @slack/types 3.2.0, MIT, made into a schema by
+ts-json-schema-generator); the rest is written from the reference pages, not from our own `limits`; where
+they are vague, stricter than Slack.
 """
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft7Validator
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block as SdkBlock
 
@@ -28,6 +33,7 @@ LEAVES = {
     "emoji": {"name"},
     "user": {"user_id", "style"},
 }
+TYPES = Draft7Validator(json.loads(Path(__file__).with_name("slack_blocks.schema.json").read_text()))
 MESSAGE_TEXT_MAX = 11_000  # all texts together; the lowest figure at which Slack was seen to refuse
 
 
@@ -45,6 +51,12 @@ def check_message(blocks: Any) -> None:
     _blocks(blocks, 50, "invalid_blocks", modal=False)
     if sum(map(len, texts(blocks))) > MESSAGE_TEXT_MAX:
         raise Refused("msg_blocks_too_long", "the texts together")
+
+
+def check_types(blocks: Any) -> None:
+    """Hold blocks against Slack's own types; slow, so once for each that is sent."""
+    for error in TYPES.iter_errors(blocks):
+        raise Refused("invalid_blocks", f"{error.json_path}: {error.message[:300]}")
 
 
 def check_view(view: Any) -> None:

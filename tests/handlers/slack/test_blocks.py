@@ -14,7 +14,7 @@ from bot.core.card import Button, Card, Fact, ReviewLine, StageLine, Tone
 from bot.core.terms import Digest, Json, Reversibility, State
 from handlers.slack.blocks import FACT_ROOM, FACTS_MAX, FACTS_TEXT_MAX, fit, message
 from handlers.slack.limits import MESSAGE_TEXT_MAX
-from tests.fakes.slack_blocks import check_message, texts
+from tests.fakes.slack_blocks import check_message, check_types, texts
 from tests.fixtures.clock import NOON
 from tests.handlers.slack.cards import ID, PAGE, PLAN, RENDERER, a_card
 
@@ -87,6 +87,7 @@ def test_every_field_of_a_card_reaches_slack() -> None:
         "🚨", ID, "Review full", "Deny", *(f"{at:%Y-%m-%d %H:%M} UTC" for at in later),
     }  # fmt: skip
     assert {part for part in sentinels if part not in text} == set()
+    check_types(blocks)
 
 
 def test_nothing_is_mrkdwn_and_no_colon_becomes_an_emoji() -> None:
