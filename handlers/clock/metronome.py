@@ -18,6 +18,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 Bell = Callable[[], Awaitable[object]]
 
 JUMP = 2.0  # seconds by which the wall clock may drift from the monotonic one between two rings
+PAUSE = timedelta(seconds=0.1)  # before work that left something due is tried again: others may hold the row
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Metronome:
         self._armed_for: datetime | None = None
         self._loop: asyncio.Task[None] | None = None
         self._rang_at = monotonic()
+        self._ahead = self._wall_ahead()
 
     def every(self, interval: timedelta, bell: Bell, name: str) -> None:
         """Ring a bell at an interval; one that is still ringing is not rung again."""
@@ -93,23 +95,34 @@ class Metronome:
             await self._rung()
             self._wake.clear()
             self._armed_for = None
+            began = self._now()
             await _guarded(self._work, "work")
             self._rang_at = self._monotonic()
             due_at = await self._soonest()
             if due_at is not None:
-                self.earlier(due_at)
+                # What was due before the work and still is cannot be done now; asking at once would spin.
+                self.earlier(self._now() + PAUSE if due_at <= began else due_at)
 
     async def _rung(self) -> None:
         """Wait for a ring, but never longer than the safety net; the event loop's own clock cannot jump."""
-        wall, started = self._wall(), self._monotonic()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._net.total_seconds()):
                 await self._wake.wait()
-        jump = (self._wall() - wall).total_seconds() - (self._monotonic() - started)
+        jump = self._wall_ahead() - self._ahead
         if abs(jump) > JUMP:
             log.warning("clock.jumped", seconds=round(jump, 1))
-            for job in self._scheduler.get_jobs():
-                job.reschedule(job.trigger)  # else the scheduler sleeps until the old time comes round again
+            self._ahead += jump
+            self._set_again()
+
+    def _wall_ahead(self) -> float:
+        """Return by how many seconds the wall clock is ahead of the monotonic one."""
+        return self._wall().timestamp() - self._monotonic()
+
+    def _set_again(self) -> None:
+        """Give every interval a new beginning, else the scheduler sleeps until the old time comes round again."""
+        for job in self._scheduler.get_jobs():
+            if isinstance(job.trigger, IntervalTrigger):
+                job.reschedule(IntervalTrigger(seconds=job.trigger.interval_length))
 
     async def _soonest(self) -> datetime | None:
         try:
