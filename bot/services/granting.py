@@ -66,11 +66,9 @@ class Granting:
             raise LogCut(f"{LogCut.sentence()} {self.trust.problem}")
         for _ in range(TRIES):
             request = await self.store.by_grant(grant_id)
-            if request.grant is None or request.grant.executor != executor.name:
-                raise Unknown
-            if _is_retry(request, key, digest):
-                return request
             try:
+                if _is_retry(request, executor, key, digest):
+                    return request
                 change = await self._step(request, executor, digest, key, by)
                 return (await self.store.commit(change)).request or request
             except Stale:
@@ -150,9 +148,10 @@ class Granting:
         return []
 
 
-def _is_retry(request: Request, key: str | None, digest: Digest) -> bool:
+def _is_retry(request: Request, executor: Executor, key: str | None, digest: Digest) -> bool:
     grant = request.grant
-    same = key is not None and grant is not None and grant.redemption_key == key
+    mine = grant is not None and grant.executor == executor.name
+    same = mine and key is not None and grant is not None and grant.redemption_key == key
     if same and digest != request.digest:
         raise DigestMismatch
     return same

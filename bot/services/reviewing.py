@@ -42,10 +42,10 @@ class Reviewing:
         for _ in range(TRIES):
             request = await self.store.get(request_id)
             registry = await self.store.registry()
-            now = self.clock.now()
             try:
-                _refuse_stale(self.policies.current(), now)
                 roster = await self.policies.roster(request, registry)
+                now = self.clock.now()  # after the groups have answered: asking them may outlast the deadline
+                _refuse_stale(self.policies.current(), now)
                 shown = content_digest(card(request, now, page="", limit=0))
                 command = Decide(person, verdict, reason, digest, complete, roster, by, shown)
                 change = step(request, command, now)

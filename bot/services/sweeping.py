@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 
-from bot.core.errors import NotDue, Refusal, Stale
+from bot.core.errors import Refusal, Stale
 from bot.core.machine import Tick, step
-from bot.core.terms import Registry, Request
+from bot.core.terms import Registry, Request, Roster, State
 from bot.ports import Clock, Policies, Store
 
+NOBODY = Roster(frozenset(), {}, frozenset())
 BATCH = 100  # measured: beyond this a larger batch gains nothing and delays the clicks between
 
 
@@ -33,11 +35,15 @@ class Sweeping:
         return changed
 
     async def _tick(self, request: Request, registry: Registry) -> bool:
+        now = self.clock.now()
         try:
-            roster = await self.policies.roster(request, registry)
-            await self.store.commit(step(request, Tick(roster), self.clock.now()))
-        except (Stale, NotDue):
-            return False
-        except Refusal:
+            roster = NOBODY if _is_over(request, now) else await self.policies.roster(request, registry)
+            await self.store.commit(step(request, Tick(roster), now))
+        except (Stale, Refusal):  # another sweeper was here, or nothing can be decided just now
             return False
         return True
+
+
+def _is_over(request: Request, now: datetime) -> bool:
+    """Say whether only a deadline is left to pass; it passes even while no directory and no group answers."""
+    return request.state is not State.PENDING or now >= request.expires_at

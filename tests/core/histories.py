@@ -33,6 +33,7 @@ from tests.core.builders import (
     EVERYBODY,
     NOON,
     OTHER_DIGEST,
+    RUNNER,
     a_plan,
     a_request,
     a_roster,
@@ -96,7 +97,7 @@ def new_requests(draw: st.DrawFn) -> Change:
     plan = replace(
         a_plan(escalations=tuple(sorted(draw(st.lists(escalations, max_size=3)), key=lambda e: e.after))),
         stages=draw(stages()),
-        executor=draw(st.sampled_from(("db-runner", None))),
+        executor=draw(st.sampled_from((RUNNER, None))),
         effect=draw(st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 8, Effect.ALLOW, Effect.DENY))),
     )
     request = a_request(plan=plan, due_at=None)
@@ -148,7 +149,8 @@ plain = st.sampled_from(
         report("other"),
     )
 )
-wishes: st.SearchStrategy[Wish | Command] = apt | apt | apt | inept | inept | plain | st.builds(tick, rosters)
+ticks = st.builds(tick, rosters)
+wishes: st.SearchStrategy[Wish | Command] = st.one_of(apt, apt, apt, inept, inept, plain, ticks)
 
 
 def meant(wish: Wish | Command, request: Request) -> Command:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from unittest import TestCase
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from bot.core.errors import Refusal, Stale
 from bot.core.machine import Command, step
@@ -120,12 +125,10 @@ class Replicas(RuleBasedStateMachine):
         assert state in ENDS or (state is State.APPROVED and self.store.get().grant is None)
 
 
-Replicas.TestCase.settings = settings(max_examples=120, stateful_step_count=30)
-TestTwoReplicas: type[TestCase] = Replicas.TestCase
+def test_no_race_and_no_crash_releases_what_was_not_approved() -> None:
+    run_state_machine_as_test(Replicas, settings=settings(max_examples=120, stateful_step_count=30))
 
 
 @pytest.mark.soak
-class TestTwoReplicasForLong(Replicas.TestCase):  # type: ignore[misc]
-    """A hundred thousand histories."""
-
-    settings = settings(max_examples=100_000, stateful_step_count=30)
+def test_not_even_in_a_hundred_thousand_races() -> None:
+    run_state_machine_as_test(Replicas, settings=settings(max_examples=100_000, stateful_step_count=30))
