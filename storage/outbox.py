@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, exists, func, literal, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, literal, select, true, update
 
 from bot.core.errors import Unknown
 from bot.core.terms import CallbackKind, Entry, ExecutorName, OutboxKind, RequestId, Send
@@ -22,6 +22,7 @@ from storage.tables import CALLBACKS, LETTERS, OUTBOX, POSTED
 from storage.transaction import Transaction
 from storage.writer import Writer
 
+T = TypeVar("T")
 _BOX = OUTBOX.c
 EACH_MIN = 4  # rows looked at of each address, however many addresses there are
 
@@ -154,19 +155,17 @@ def _due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row
     addresses = connection.execute(select(func.count()).select_from(lanes)).scalar_one()
     each = max(EACH_MIN, 2 * limit // addresses)
     box, other = OUTBOX.alias("box"), OUTBOX.alias("other")
-    # Hidden from its own index, to which PostgreSQL's ever-old statistics of a queue would mislead it.
-    due_at = func.coalesce(box.c.due_at, box.c.due_at)
     busy = exists(
         select(literal(1)).where(
             other.c.request_id == box.c.request_id,
-            other.c.address == box.c.address,
+            _unindexed(other.c.address) == box.c.address,
             other.c.token.is_not(None),
-            other.c.due_at > now,
+            _unindexed(other.c.due_at) > now,
         )
     )
     first = (
         select(box)
-        .where(box.c.address == lanes.c.address, due_at <= now, ~busy)
+        .where(box.c.address == lanes.c.address, _unindexed(box.c.due_at) <= now, ~busy)
         .order_by(box.c.rank, box.c.due_at, box.c.id)
         .limit(each)
     )
@@ -175,6 +174,11 @@ def _due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row
         return connection.execute(select(found).select_from(lanes.join(found, true()))).all()
     ids = first.with_only_columns(box.c.id).correlate(lanes).scalar_subquery()
     return connection.execute(select(OUTBOX).join_from(lanes, OUTBOX, _BOX.id.in_(ids))).all()
+
+
+def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
+    """Keep PostgreSQL from a column's index, to which its ever-old statistics of a queue would mislead it."""
+    return func.coalesce(column, column)
 
 
 def _in_turn(rows: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:

@@ -26,7 +26,9 @@ TAIL = 2.0  # seconds between looks at other replicas' commits when no notice co
 SESSION = {
     "application_name": "assent",
     "timezone": "UTC",
+    # Each of our queries has its index; statistics of tables that fill and empty would lead elsewhere.
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     # A replica that is cut off would keep its locks for more than a minute by default.
     "idle_in_transaction_session_timeout": "10s",
     "lock_timeout": "10s",
