@@ -34,6 +34,7 @@ from bot.core.terms import (
     ReasonRule,
     Reversibility,
     RuleId,
+    Stage,
 )
 
 NUMERIC = (Kind.INT, Kind.NUMBER)
@@ -151,14 +152,14 @@ def references(located: Any) -> tuple[str, ...]:
 
 def stage(filled: Filled, when: When | None) -> StageRule:
     """Return a stage as a rule writes it."""
-    return StageRule(
+    read = Stage(
         name=filled.get("name"),
         approvers=references(filled.get("approvers")),
         quorum=filled.get("quorum", 1),
         deny=filled.get("deny", 1),
         within=filled.get("within"),
-        when=when,
     )
+    return StageRule(read, when)
 
 
 def escalations(filled: Filled, report: Report) -> tuple[Escalation, ...]:
@@ -173,8 +174,10 @@ def escalations(filled: Filled, report: Report) -> tuple[Escalation, ...]:
     return tuple(sorted(found, key=lambda one: (one.after, one.remind, one.add)))
 
 
-def rule(filled: Filled, stages: tuple[StageRule, ...], when: When | None, report: Report) -> Rule:
-    """Return a rule, having checked that its keys fit its effect."""
+def rule(
+    filled: Filled, stages: tuple[StageRule, ...], when: When | None, silent: Rule, report: Report
+) -> Rule:
+    """Return a rule, having checked that its keys fit its effect; `silent` speaks where it does not."""
     effect: Effect = filled.get("effect")
     for key, effects in ONLY_FOR.items():
         if filled.get(key) is not None and effect not in effects:
@@ -185,43 +188,42 @@ def rule(filled: Filled, stages: tuple[StageRule, ...], when: When | None, repor
         id=RuleId(filled.get("id")),
         actions=match["action"][1],
         effect=effect,
-        clauses=tuple(
-            Clause(path_of(name), values) for name, (_, values) in match.items() if name != "action"
-        ),
+        clauses=tuple(Clause(name, values) for name, (_, values) in match.items() if name != "action"),
         during=filled.get("during"),
         when=when,
         reason=filled.get("reason"),
         limit=limit and Limit(limit.get("max"), limit.get("per", Per.AGENT), limit.get("window")),
         stages=stages,
         escalations=escalations(filled, report),
-        show=filled.get("show", ()),
-        separation=references(filled.get("separation")),
-        approve_within=filled.get("approve_within"),
-        execute_within=filled.get("execute_within"),
-        report_within=filled.get("report_within"),
+        show=filled.get("show") or silent.show,
+        separation=tuple(dict.fromkeys((*silent.separation, *references(filled.get("separation"))))),
+        approve_within=filled.get("approve_within", silent.approve_within),
+        execute_within=filled.get("execute_within", silent.execute_within),
+        report_within=filled.get("report_within", silent.report_within),
         requester_reason=bool(reasons and reasons.get("requester") is Requested.REQUIRED),
         reviewer_reason=reasons.get("reviewer", ReasonRule.OPTIONAL) if reasons else ReasonRule.OPTIONAL,
-        reactions=filled.get("reactions"),
-        reveal_reviewers=filled.get("reveal_reviewers"),
+        reactions=filled.get("reactions", silent.reactions),
+        reveal_reviewers=filled.get("reveal_reviewers", silent.reveal_reviewers),
     )
-
-
-def path_of(name: str) -> tuple[str, ...]:
-    """Split `params.env` once: a parameter's own name has no dots."""
-    return tuple(name.split(".", 1))
 
 
 def defaults(filled: Filled, stages: tuple[StageRule, ...]) -> Defaults:
     """Return the defaults; separation can only be added to."""
-    return Defaults(
-        unknown_action=filled.get("unknown_action", Otherwise.DENY),
-        no_match=filled.get("no_match", Otherwise.REQUIRE_APPROVAL),
+    silent = Rule(
+        id=RuleId("defaults"),
+        actions=(),
+        effect=Effect.REQUIRE_APPROVAL,
         approve_within=filled.get("approve_within", timedelta(minutes=30)),
         execute_within=filled.get("execute_within", timedelta(minutes=5)),
         report_within=filled.get("report_within", timedelta(hours=1)),
-        separation=(*BUILT_IN, *(r for r in references(filled.get("separation")) if r not in BUILT_IN)),
+        separation=tuple(dict.fromkeys((*BUILT_IN, *references(filled.get("separation"))))),
         stages=stages,
         show=filled.get("show", ()),
         reactions=filled.get("reactions", False),
         reveal_reviewers=filled.get("reveal_reviewers", False),
+    )
+    return Defaults(
+        unknown_action=filled.get("unknown_action", Otherwise.DENY),
+        no_match=filled.get("no_match", Otherwise.REQUIRE_APPROVAL),
+        rule=silent,
     )

@@ -59,12 +59,14 @@ def read_bundle(files: Mapping[str, str], compiler: Compile, directory: Director
     conditions = Conditions(compiler, actions, report)
     stages = _stages(parts.defaults, ("*",), conditions, report)
     defaults = building.defaults(parts.defaults, stages)
-    rules = _rules(parts, conditions)
+    rules = _rules(parts, conditions, defaults.rule)
     everything = checking.Everything(parts.report, actions, groups, calendars, directory, defaults)
     _check(parts, everything)
     report.close()
     ordered = tuple(sorted(rules, key=lambda rule: rule.id))
-    by_action = {name: tuple(rule for rule in ordered if rule.covers(name)) for name in actions}
+    by_action = {
+        name: tuple(rule for rule in ordered if _can_match(rule, action)) for name, action in actions.items()
+    }
     return Bundle(
         digest=digest_of(parts.content),
         defaults=defaults,
@@ -159,12 +161,22 @@ def _groups(parts: Parts, directory: Directory) -> dict[GroupName, Group]:
     return {**elsewhere, **unreadable, **declared}
 
 
+def _can_match(rule: Rule, action: ActionType) -> bool:
+    """Say whether a rule is about an action that has every parameter the rule asks for."""
+    if not rule.covers(action.name):
+        return False
+    wanted = [
+        name.removeprefix("params.") for name in (c.name for c in rule.clauses) if name.startswith("params.")
+    ]
+    return action.additional or all(name in action.parameters for name in wanted)
+
+
 def _combined(covering: Iterable[tuple[Rule, ...]], defaults: Defaults) -> set[GroupName]:
     """Return the names of the groups that merging can write: `dba&leads` where two rules share a stage."""
     found: set[str] = set()
     for rules in covering:
         unions: dict[str, set[tuple[str, ...]]] = {}
-        for stage in (stage for rule in rules for stage in (*rule.stages, *defaults.stages)):
+        for stage in (one.stage for rule in rules for one in (*rule.stages, *defaults.rule.stages)):
             known = unions.setdefault(stage.name, set())
             if len(known) < COMBINED_MAX:
                 known |= {shared(union, stage.approvers) for union in known} | {stage.approvers}
@@ -189,19 +201,19 @@ def _stages(
     found: dict[str, StageRule] = {}
     for _, given in filled.get("stages", ()):
         one = building.stage(given, conditions.read(given.get("when"), patterns))
-        if one.name in found:
-            report.add(given.at("name"), f"two stages of one rule are called {one.name}")
-        found[one.name] = one
+        if one.stage.name in found:
+            report.add(given.at("name"), f"two stages of one rule are called {one.stage.name}")
+        found[one.stage.name] = one
     return tuple(found.values())
 
 
-def _rules(parts: Parts, conditions: Conditions) -> list[Rule]:
+def _rules(parts: Parts, conditions: Conditions, silent: Rule) -> list[Rule]:
     rules: dict[str, Rule] = {}
     for filled in parts.rules:
         patterns = filled.get("match")["action"][1]
         when = conditions.read(filled.get("when"), patterns)
         stages = _stages(filled, patterns, conditions, parts.report)
-        one = building.rule(filled, stages, when, parts.report)
+        one = building.rule(filled, stages, when, silent, parts.report)
         if one.id in rules:
             parts.report.add(filled.at("id"), f"two rules have the id {one.id}")
         rules[one.id] = one

@@ -163,7 +163,9 @@ def _check_reference(node: Node, reference: str, everything: Everything) -> bool
 
 def _check_quorums(filled: Filled, stages: Sequence[tuple[Node, Filled]], everything: Everything) -> None:
     """Refuse stages that cannot be met: the unconditional ones together, each conditional one with them."""
-    separation = [ref for _, ref in filled.get("separation") or ()] + list(everything.defaults.separation)
+    separation = [ref for _, ref in filled.get("separation") or ()] + list(
+        everything.defaults.rule.separation
+    )
     barred = frozenset().union(*(_people(ref, everything) or NOBODY for ref in separation if ":" in ref))
     always = [stage for _, stage in stages if stage.get("when") is None]
     sets = [always] if always else []

@@ -58,10 +58,10 @@ def explain(
 def _considered(rule: Rule, asked: Facts, bundle: Bundle) -> Considered:
     failed = mismatch(rule, asked, bundle)
     if failed is None:
-        why = "; ".join(_held(rule, asked, bundle)) or "it matches every such action"
+        why = "; ".join(_held(rule, asked)) or "it matches every such action"
         return Considered(rule.id, rule.effect, True, why)
     if isinstance(failed, Clause):
-        absent = value_at(failed, asked, bundle) is MISSING
+        absent = value_at(failed, asked) is MISSING
         why = f"{failed.name} is {'missing' if absent else 'not'}{'' if absent else ' ' + _values(failed)}"
     elif failed == "during":
         why = f"now is outside the calendar {rule.during}"
@@ -70,9 +70,9 @@ def _considered(rule: Rule, asked: Facts, bundle: Bundle) -> Considered:
     return Considered(rule.id, rule.effect, False, why)
 
 
-def _held(rule: Rule, asked: Facts, bundle: Bundle) -> Iterator[str]:
+def _held(rule: Rule, asked: Facts) -> Iterator[str]:
     for clause in rule.clauses:
-        if value_at(clause, asked, bundle) is MISSING:
+        if value_at(clause, asked) is MISSING:
             yield f"{clause.name} is missing, which a rule that is no allow takes as a match"
         else:
             yield f"{clause.name} is {_values(clause)}"
@@ -100,11 +100,11 @@ def _merged(planned: Plan, rules: tuple[Rule, ...]) -> Iterator[str]:
     """Say where each stage comes from, where several rules had a word in it."""
     taking = [rule for rule in rules if rule.id in planned.rules]
     for stage in planned.stages:
-        sources = [(rule.id, own) for rule in taking for own in rule.stages if own.name == stage.name]
+        sources = [(rule.id, own) for rule in taking for own in rule.stages if own.stage.name == stage.name]
         if not sources:
             yield f"stage {stage.name} stands in the defaults: {_stage(stage)}"
         elif len(sources) > 1:
-            quorums = ", ".join(f"{rule} asks for {own.quorum}" for rule, own in sources)
+            quorums = ", ".join(f"{rule} asks for {own.stage.quorum}" for rule, own in sources)
             yield f"stage {stage.name} is shared ({quorums}): {_stage(stage)}"
     if planned.effect is Effect.REQUIRE_APPROVAL and not planned.stages:
         yield "no stage says who could approve: the request opens unsatisfiable and goes to the admins"

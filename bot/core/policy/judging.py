@@ -53,11 +53,11 @@ def facts(
 def mismatch(rule: Rule, ask: Facts, bundle: Bundle) -> Clause | str | None:
     """Return None if the rule matches, else what keeps it from matching: a clause, `during` or `when`.
 
-    The rule's action pattern is taken as met: `Bundle.rules_for` has seen to it.
+    That the rule is about the action is taken for granted: `Bundle.rules_for` has seen to it.
     """
     strict = rule.effect is not Effect.ALLOW
     for clause in rule.clauses:
-        if not _met(clause, ask, bundle, strict):
+        if not _met(clause, ask, strict):
             return clause
     if rule.during is not None:
         calendar = bundle.calendars[rule.during]
@@ -68,29 +68,18 @@ def mismatch(rule: Rule, ask: Facts, bundle: Bundle) -> Clause | str | None:
     return None
 
 
-def _met(clause: Clause, ask: Facts, bundle: Bundle, strict: bool) -> bool:
-    value = value_at(clause, ask, bundle)
+def _met(clause: Clause, ask: Facts, strict: bool) -> bool:
+    value = value_at(clause, ask)
     if value is MISSING:
         return strict
-    return any(same(value, wanted) for wanted in clause.values)
+    return any(value == wanted and same(value, wanted) for wanted in clause.values)
 
 
-def value_at(clause: Clause, ask: Facts, bundle: Bundle) -> Json:
-    """Return what stands at the clause's path: `MISSING` where left out, None where it cannot be."""
-    match clause.path:
-        case ("params", name):
-            known = bundle.actions.get(ask.action.name)
-            if known is not None and not known.additional and name not in known.parameters:
-                return None  # the catalog says that this action never has it
-            return ask.action.parameters.get(name, MISSING)
-        case ("context", name):
-            return ask.context.get(name, MISSING)
-        case ("resource", name):
-            return MISSING if ask.resource is None else getattr(ask.resource, name)
-        case ("agent",):
-            return ask.subject.agent
-        case _:
-            return ask.subject.on_behalf_of
+def value_at(clause: Clause, ask: Facts) -> Json:
+    """Return what the clause looks at, or `MISSING` where the ask left it out."""
+    if clause.name.startswith("context."):
+        return ask.context.get(clause.name[8:], MISSING)
+    return ask.variables.get(clause.name, MISSING)
 
 
 def holds(when: When, ask: Facts, *, otherwise: bool) -> bool:

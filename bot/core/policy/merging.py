@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from itertools import chain
 
 from bot.core.policy.judging import Facts, holds
-from bot.core.policy.model import Defaults, Rule, StageRule
+from bot.core.policy.model import Rule, StageRule
 from bot.core.policy.references import shared
 from bot.core.terms import Address, Escalation, ReasonRule, Stage
 
-T = TypeVar("T")
-STRICTNESS = list(ReasonRule)
+STRICTNESS = {rule: place for place, rule in enumerate(ReasonRule)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,92 +32,50 @@ class Demands:
     reveal_reviewers: bool
 
 
-def merged(rules: Sequence[Rule], defaults: Defaults, ask: Facts) -> Demands:
-    """Merge rules in order of their ids; with none of them, the defaults stand.
+def merged(rules: Sequence[Rule], silent: Rule, ask: Facts) -> Demands:
+    """Merge rules in order of their ids; with none of them, `silent` alone speaks: the defaults.
 
-    Where a rule says nothing the defaults speak for it, so that a further rule never makes anything laxer.
+    A rule without stages of its own takes those of the defaults, so that a further rule never makes
+    anything laxer.
     """
-    demands = [_demands(rule, defaults, ask) for rule in rules] or [_of_defaults(defaults, ask)]
-    first = demands[0]
-    for other in demands[1:]:
-        first = _both(first, other)
-    return replace(first, escalations=tuple(sorted(first.escalations, key=_order)))
-
-
-def _order(escalation: Escalation) -> tuple[timedelta, tuple[str, ...], tuple[str, ...]]:
-    return escalation.after, escalation.remind, escalation.add
-
-
-def _of_defaults(defaults: Defaults, ask: Facts) -> Demands:
+    taken = rules or (silent,)
     return Demands(
-        approve_within=defaults.approve_within,
-        execute_within=defaults.execute_within,
-        report_within=defaults.report_within,
-        stages=_needed(defaults.stages, ask),
-        separation=defaults.separation,
-        escalations=(),
-        show=defaults.show,
-        requester_reason=False,
-        reason_rule=ReasonRule.OPTIONAL,
-        reactions=defaults.reactions,
-        reveal_reviewers=defaults.reveal_reviewers,
+        approve_within=min([rule.approve_within for rule in taken]),
+        execute_within=min([rule.execute_within for rule in taken]),
+        report_within=min([rule.report_within for rule in taken]),
+        stages=_stages(taken, silent, ask),
+        separation=tuple(dict.fromkeys(chain.from_iterable([rule.separation for rule in taken]))),
+        escalations=_escalations(taken),
+        show=tuple(dict.fromkeys(chain.from_iterable([rule.show for rule in taken]))),
+        requester_reason=any(rule.requester_reason for rule in taken),
+        reason_rule=max([rule.reviewer_reason for rule in taken], key=STRICTNESS.__getitem__),
+        reactions=all(rule.reactions for rule in taken),
+        reveal_reviewers=all(rule.reveal_reviewers for rule in taken),
     )
 
 
-def _demands(rule: Rule, defaults: Defaults, ask: Facts) -> Demands:
-    base = _of_defaults(defaults, ask)
-    return Demands(
-        approve_within=rule.approve_within or base.approve_within,
-        execute_within=rule.execute_within or base.execute_within,
-        report_within=rule.report_within or base.report_within,
-        stages=_needed(rule.stages, ask) or base.stages,
-        separation=_union(base.separation, rule.separation),
-        escalations=rule.escalations,
-        show=rule.show or base.show,
-        requester_reason=rule.requester_reason,
-        reason_rule=rule.reviewer_reason,
-        reactions=base.reactions if rule.reactions is None else rule.reactions,
-        reveal_reviewers=base.reveal_reviewers if rule.reveal_reviewers is None else rule.reveal_reviewers,
-    )
+def _escalations(rules: Sequence[Rule]) -> tuple[Escalation, ...]:
+    found = dict.fromkeys(chain.from_iterable([rule.escalations for rule in rules]))
+    return tuple(sorted(found, key=lambda one: (one.after, one.remind, one.add)))
 
 
-def _both(left: Demands, right: Demands) -> Demands:
-    return Demands(
-        approve_within=min(left.approve_within, right.approve_within),
-        execute_within=min(left.execute_within, right.execute_within),
-        report_within=min(left.report_within, right.report_within),
-        stages=_stages(left.stages, right.stages),
-        separation=_union(left.separation, right.separation),
-        escalations=_union(left.escalations, right.escalations),
-        show=_union(left.show, right.show),
-        requester_reason=left.requester_reason or right.requester_reason,
-        reason_rule=max(left.reason_rule, right.reason_rule, key=STRICTNESS.index),
-        reactions=left.reactions and right.reactions,
-        reveal_reviewers=left.reveal_reviewers and right.reveal_reviewers,
-    )
-
-
-def _union(left: tuple[T, ...], right: tuple[T, ...]) -> tuple[T, ...]:
-    return tuple(dict.fromkeys((*left, *right)))
-
-
-def _needed(stages: Sequence[StageRule], ask: Facts) -> tuple[Stage, ...]:
-    """Return the stages this ask needs; one whose condition has no value is needed."""
-    return tuple(
-        Stage(stage.name, stage.approvers, stage.quorum, stage.deny, stage.within)
-        for stage in stages
-        if stage.when is None or holds(stage.when, ask, otherwise=True)
-    )
-
-
-def _stages(left: tuple[Stage, ...], right: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    found = {stage.name: stage for stage in left}
-    for stage in right:
-        found[stage.name] = _stage(found[stage.name], stage) if stage.name in found else stage
+def _stages(rules: Sequence[Rule], silent: Rule, ask: Facts) -> tuple[Stage, ...]:
+    found: dict[str, Stage] = {}
+    for rule in rules:
+        for stage in _needed(rule.stages, ask) or _needed(silent.stages, ask):
+            other = found.get(stage.name)
+            found[stage.name] = stage if other is None else _stricter(other, stage)
     return tuple(found.values())
 
 
-def _stage(left: Stage, right: Stage) -> Stage:
+def _needed(stages: Sequence[StageRule], ask: Facts) -> list[Stage]:
+    """Return the stages this ask needs; one whose condition has no value is needed."""
+    return [one.stage for one in stages if one.when is None or holds(one.when, ask, otherwise=True)]
+
+
+def _stricter(left: Stage, right: Stage) -> Stage:
+    if left == right:
+        return left
     spans = [span for span in (left.within, right.within) if span is not None]
     return Stage(
         name=left.name,

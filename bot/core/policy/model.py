@@ -23,6 +23,7 @@ from bot.core.terms import (
     ReasonRule,
     Reversibility,
     RuleId,
+    Stage,
 )
 
 Condition = Callable[[Mapping[str, Json]], bool]
@@ -140,50 +141,41 @@ class When:
 class StageRule:
     """A stage as a rule writes it; it is part of the plan if `when` holds."""
 
-    name: str
-    approvers: tuple[str, ...]
-    quorum: int
-    deny: int = 1
-    within: timedelta | None = None
+    stage: Stage
     when: When | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One line of a rule's `match`: the value at `path` must be one of `values`."""
+    """One line of a rule's `match`: the value called `name` must be one of `values`."""
 
-    path: tuple[str, ...]  # ("params", "env"), ("resource", "id"), ("agent",)
+    name: str  # `params.env`, `context.ticket`, `resource.id`, `agent`, `on_behalf_of`
     values: tuple[Json, ...]
-
-    @property
-    def name(self) -> str:
-        """Return it as the bundle writes it."""
-        return ".".join(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Matches an action and its context, and says what then holds."""
+    """Matches an action and its context, and says what then holds. Where it is silent the defaults speak."""
 
     id: RuleId
     actions: tuple[str, ...]  # patterns; one must fit
     effect: Effect
+    approve_within: timedelta
+    execute_within: timedelta
+    report_within: timedelta
+    separation: tuple[str, ...]
+    show: tuple[Address, ...]
+    reactions: bool
+    reveal_reviewers: bool
+    stages: tuple[StageRule, ...] = ()  # those of the defaults hold where none of these is needed
     clauses: tuple[Clause, ...] = ()
     during: str | None = None
     when: When | None = None
     reason: str | None = None
     limit: Limit | None = None
-    stages: tuple[StageRule, ...] = ()
     escalations: tuple[Escalation, ...] = ()
-    show: tuple[Address, ...] = ()
-    separation: tuple[str, ...] = ()
-    approve_within: timedelta | None = None
-    execute_within: timedelta | None = None
-    report_within: timedelta | None = None
     requester_reason: bool = False
     reviewer_reason: ReasonRule = ReasonRule.OPTIONAL
-    reactions: bool | None = None
-    reveal_reviewers: bool | None = None
 
     def covers(self, action: str) -> bool:
         """Say whether one of its patterns fits the action's name."""
@@ -192,18 +184,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where no rule says otherwise."""
+    """What holds where no rule speaks, and `rule`: what a silent rule says."""
 
-    unknown_action: Otherwise = Otherwise.DENY
-    no_match: Otherwise = Otherwise.REQUIRE_APPROVAL
-    approve_within: timedelta = timedelta(minutes=30)
-    execute_within: timedelta = timedelta(minutes=5)
-    report_within: timedelta = timedelta(hours=1)
-    separation: tuple[str, ...] = ("requester", "on_behalf_of", "agent_owner")
-    stages: tuple[StageRule, ...] = ()
-    show: tuple[Address, ...] = ()
-    reactions: bool = False
-    reveal_reviewers: bool = False
+    unknown_action: Otherwise
+    no_match: Otherwise
+    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +201,7 @@ class Bundle:
     groups: Mapping[GroupName, Group]
     calendars: Mapping[str, Calendar]
     rules: tuple[Rule, ...]  # by id
-    by_action: Mapping[str, tuple[Rule, ...]]  # the rules whose pattern matches a catalogued action
+    by_action: Mapping[str, tuple[Rule, ...]]  # of the catalog: the rules that can ever match it
     files: Mapping[str, str]
     warnings: tuple[str, ...] = ()
 

@@ -82,7 +82,7 @@ def plan(
     asked = _facts(agent, ask, now)
     judged = judge(bundle, asked, used)
     required = judged.rules if judged.effect is not Effect.DENY else ()
-    demands = merged(required, bundle.defaults, asked)
+    demands = merged(required, bundle.defaults.rule, asked)
     waits = judged.effect is Effect.REQUIRE_APPROVAL
     if waits and demands.requester_reason and not (ask.justification or "").strip():
         sentence = "The policy wants a justification for this action."

@@ -17,16 +17,17 @@ PARAMETERS = "/action/parameters"
 
 def validate(ask: Ask, known: ActionType | None) -> None:
     """Raise `Malformed` if anything of the ask is not what the catalog takes; values are never repeated."""
-    faults = (*_identifiers(ask), *(_parameters(ask, known) if known else ()))
+    faults = (*_identifiers(ask, known), *(_parameters(ask, known) if known else ()))
     if faults:
         raise Malformed("The ask is not what the catalog takes.", pointers=faults)
 
 
-def _identifiers(ask: Ask) -> Iterator[tuple[str, str]]:
-    named = [("/action/name", ask.action.name)]
+def _identifiers(ask: Ask, known: ActionType | None) -> Iterator[tuple[str, str]]:
+    named = [] if known else [("/action/name", ask.action.name)]
     if ask.resource is not None:
         named += [("/resource/type", ask.resource.type), ("/resource/id", ask.resource.id)]
-    named += [(_pointer(name), name) for name in ask.action.parameters]
+    known_names = known.parameters if known else {}  # their names were checked when the catalog loaded
+    named += [(_pointer(name), name) for name in ask.action.parameters if name not in known_names]
     for pointer, text in named:
         try:
             identifier(text)
