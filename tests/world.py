@@ -1,9 +1,9 @@
 """The whole bot on real sockets and a real database, and the people and machines around it.
 
-    async def test_…(world: World) -> None:
-        request = await world.agent.asks("db.migrate", env="prod", sql="SELECT 1")
-        await world.person("ana").approves(request)
-        await world.advance(minutes=5)
+async def test_…(world: World) -> None:
+    request = await world.agent.asks("db.migrate", env="prod", sql="SELECT 1")
+    await world.person("ana").approves(request)
+    await world.advance(minutes=5)
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -184,11 +184,9 @@ class World:
         return (await self.running.parts.auditing.verify()).size
 
 
-@asynccontextmanager
-async def a_world(database_url: str, folder: Path, policy: Path, **settings: Any) -> AsyncIterator[World]:
-    """Start the bot on a database with a fake clock, an agent `deployer` of ed's and two executors."""
-    clock = FakeClock()
-    options = Settings(
+def settings_at(database_url: str, folder: Path, policy: Path, **settings: Any) -> Settings:
+    """Return what a replica in `folder` runs with."""
+    return Settings(
         _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own argument
         database_url=database_url,
         policy=policy,
@@ -199,6 +197,13 @@ async def a_world(database_url: str, folder: Path, policy: Path, **settings: Any
         egress_allow_private=True,
         **settings,
     )
+
+
+@asynccontextmanager
+async def a_world(database_url: str, folder: Path, policy: Path, **settings: Any) -> AsyncIterator[World]:
+    """Start the bot on a database with a fake clock, an agent `deployer` of ed's and two executors."""
+    clock = FakeClock()
+    options = settings_at(database_url, folder, policy, **settings)
     await migrate(database_url)
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(built(options, clock=clock, development=True))
@@ -211,6 +216,23 @@ async def a_world(database_url: str, folder: Path, policy: Path, **settings: Any
         for name in ("db-runner", "payer"):
             await _add_executor(stack, world, name)
         yield world
+        await running.delivering.settle()
+
+
+@asynccontextmanager
+async def a_replica(world: World, clock: FakeClock | None = None) -> AsyncIterator[World]:
+    """Start the bot once more on the world's database: the same people and machines, another door."""
+    clock = clock or world.clock
+    async with AsyncExitStack() as stack:
+        options = world.running.parts.settings
+        running = await stack.enter_async_context(built(options, clock=clock, development=True))
+        url = await _served(stack, running.app)
+        replica = replace(world, running=running, clock=clock, url=url, executors={}, people={})
+        replica.agent = AgentFake(replica, world.agent.key)
+        for name, executor in world.executors.items():
+            # Callbacks go to the one receiver; `received` is shared.
+            replica.executors[name] = replace(executor, world=replica)
+        yield replica
         await running.delivering.settle()
 
 
@@ -233,4 +255,4 @@ async def _served(stack: AsyncExitStack, app: web.Application) -> str:
     return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
-__all__ = ["FakeClock", "Refused", "World", "a_world", "asyncio", "jti"]
+__all__ = ["FakeClock", "Refused", "World", "a_replica", "a_world", "asyncio", "jti", "settings_at"]

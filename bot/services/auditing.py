@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,9 +35,16 @@ class Auditing:
     signer: Signer
     kept: Checkpoints
     _tree: Tree = field(default_factory=Tree.empty)
+    _growing: asyncio.Lock = field(
+        default_factory=asyncio.Lock
+    )  # two at once would add the same leaves twice
 
     async def checkpoint(self) -> Checkpoint | None:
         """Sign the log as it stands and keep the note outside too; None when nothing is new."""
+        async with self._growing:
+            return await self._checkpoint()
+
+    async def _checkpoint(self) -> Checkpoint | None:
         last = await self.store.last_checkpoint()
         size = await self.store.size()
         # The entry that tells of a checkpoint is no reason for the next one.
@@ -72,7 +80,8 @@ class Auditing:
             for mark in marks:
                 if await self.store.size() < mark.size:
                     raise LogBroken(f"it is missing: a checkpoint was signed over {mark.size} entries")
-                await self._grow(mark.size)
+                async with self._growing:
+                    await self._grow(mark.size)
                 leaves = await self._leaves(mark.size)
                 if root_of(leaves) != mark.root:
                     raise LogBroken(f"the first {mark.size} entries are not what the checkpoint signed")
@@ -108,7 +117,8 @@ class Auditing:
             raise Unknown(f"The log holds nothing of {request_id}.")
         last = await self.store.last_checkpoint()
         if last is None or last.size <= entries[-1].sequence:
-            last = await self.checkpoint() or last
+            await self.checkpoint()
+            last = await self.store.last_checkpoint()  # ours, or one that somebody signed meanwhile
         if last is None:
             raise Unknown("There is no checkpoint yet.")
         openings = await self.store.openings([e.sequence for e in entries]) if opened else []

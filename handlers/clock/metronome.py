@@ -119,7 +119,7 @@ class Metronome:
         return self._wall().timestamp() - self._monotonic()
 
     def _set_again(self) -> None:
-        """Give every interval a new beginning, else the scheduler sleeps until the old time comes round again."""
+        """Begin every interval anew, else the scheduler sleeps until the old time comes round again."""
         for job in self._scheduler.get_jobs():
             if isinstance(job.trigger, IntervalTrigger):
                 job.reschedule(IntervalTrigger(seconds=job.trigger.interval_length))

@@ -67,7 +67,7 @@ class Bench:
         """Return how many seconds it took until it had rung so often in all."""
         began = time.monotonic()
         async with asyncio.timeout(within):
-            while len(self.rang) < times:
+            while len(self.rang) < times:  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
         return time.monotonic() - began
 
@@ -144,7 +144,7 @@ async def test_a_wall_clock_set_back_an_hour_does_not_silence_what_is_due() -> N
         metronome.earlier(bench.due[0])
         Host.shift = -HOUR
         async with asyncio.timeout(1):
-            while bench.due:
+            while bench.due:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         silent = metronome.silent_for()
     assert silent < timedelta(seconds=0.5)
