@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from bot.core.card import Button, Card, Fact
 from bot.core.terms import Json
 from handlers.render import Renderer
+from handlers.slack.limits import HEADER_TEXT_MAX
 
 # Characters of one card's parts; together they stay below `limits.MESSAGE_TEXT_MAX`.
 FACTS_TEXT_MAX = 4500  # parameters and context together, names included
 FACT_ROOM = 180  # what a fact takes beside its name and text, and all that one without its text takes
 NAME_MAX = 80  # of a fact, a stage, a person, an agent
+MARK_ROOM = 3  # the sign of the card's tone, and a space
 FACTS_MAX = 24  # facts told one by one, so that the card stays a card
 CLAIM_MAX = 500  # of the agent's own words, each
 LINE_MAX = 100  # of a warning or a stage
@@ -63,6 +65,7 @@ def fit(card: Card) -> Card:
     complete = card.complete and facts == card.facts and context == card.context
     return replace(
         card,
+        title=clip(card.title, HEADER_TEXT_MAX - MARK_ROOM),
         agent=clip(card.agent, NAME_MAX),
         on_behalf_of=clip(card.on_behalf_of, NAME_MAX) if card.on_behalf_of else None,
         status=clip(card.status, SENTENCE_MAX),
