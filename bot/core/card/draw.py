@@ -22,17 +22,13 @@ def card(
     limit: int = TEXT_MAX,
     names: Mapping[GroupName, frozenset[PersonName]] | None = None,
 ) -> Card:
-    """Return the card of a request as it stands at `now`.
-
-    `page` is the address of the full page, `limit` the characters of one fact (0: all of it, for that page),
-    `names` the people of the groups, where they are known.
-    """
+    """Return a request's card; `limit` is a fact's characters (0: all), `names` who is in the groups."""
     people = names or {}
+    subject = request.subject
     parameters = facts.parameters(request, limit)
     context = facts.context(request, limit)
     claims = facts.claims(request, limit)
     complete = limit == 0 or not any(_hides(fact) for fact in (*parameters, *context))
-    resource = f"{request.resource.type} {request.resource.id}" if request.resource else None
     return Card(
         request_id=request.id,
         version=request.version,
@@ -43,9 +39,9 @@ def card(
         status=words.status(request, now, people),
         code=request.digest[:8],
         digest=request.digest,
-        agent=facts.line(request.subject.agent),
-        on_behalf_of=facts.line(request.subject.on_behalf_of) if request.subject.on_behalf_of else None,
-        resource=visible(resource)[0] if resource else None,
+        agent=facts.line(subject.agent),
+        on_behalf_of=facts.line(subject.on_behalf_of) if subject.on_behalf_of else None,
+        resource=_resource(request),
         reversibility=request.plan.reversibility.value,
         facts=parameters,
         context=context,
@@ -81,6 +77,11 @@ def content_digest(shown: Card) -> Digest:
         "complete": shown.complete,
     }
     return Digest(sha256(json.dumps(content, sort_keys=True).encode()).hexdigest())
+
+
+def _resource(request: Request) -> str | None:
+    """Return what it is done to: never cut."""
+    return visible(f"{request.resource.type} {request.resource.id}")[0] if request.resource else None
 
 
 def _bare(fact: Fact) -> list[object]:
