@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 
 from bot.core.card import facts, words
 from bot.core.card.face import Button, Card, Fact
 from bot.core.literal import visible
-from bot.core.terms import Digest, Display, GroupName, PersonName, Request, State
+from bot.core.terms import Digest, Display, Request, State
 
 TEXT_MAX = 2400  # characters of one fact: a chat's code block takes 3000, escapes included
 
 
 def card(
-    request: Request,
-    now: datetime,
-    page: str,
-    limit: int = TEXT_MAX,
-    names: Mapping[GroupName, frozenset[PersonName]] | None = None,
+    request: Request, now: datetime, page: str, limit: int = TEXT_MAX, names: words.Names | None = None
 ) -> Card:
     """Return a request's card; `limit` is a fact's characters (0: all), `names` who is in the groups."""
     people = names or {}
