@@ -22,8 +22,9 @@ def resolve(references: Iterable[str], roster: Roster) -> frozenset[PersonName]:
 
 def barred(request: Request, roster: Roster) -> frozenset[PersonName]:
     """Return whom separation keeps from reviewing: as frozen when it was asked, and as things stand now."""
-    mine = {PersonName(request.subject.agent), request.owner, request.subject.on_behalf_of}
-    return roster.barred | frozenset(name for name in mine if name)
+    subject = request.subject
+    mine = {PersonName(subject.agent), request.owner}
+    return roster.barred | (mine if subject.on_behalf_of is None else mine | {subject.on_behalf_of})
 
 
 def counted(request: Request) -> dict[PersonName, Review]:
@@ -51,14 +52,13 @@ def awaited(request: Request, roster: Roster) -> frozenset[PersonName]:
 
 def shortage(request: Request, roster: Roster) -> str | None:
     """Say why the stages still to come cannot be met by distinct people; None when they can."""
-    left = [
-        replace(stage, approvers=_references(request, stage))
-        for stage in request.plan.stages[request.stage_index :]
-    ]
+    left = list(request.plan.stages[request.stage_index :])
     if not left:
         return "No rule names an approver for this action."
-    approvals, _ = tally(request, left[0].name)
-    left[0] = replace(left[0], quorum=left[0].quorum - approvals)
+    if request.added:
+        left = [replace(stage, approvers=_references(request, stage)) for stage in left]
+    if approvals := tally(request, left[0].name)[0]:
+        left[0] = replace(left[0], quorum=left[0].quorum - approvals)
     members = {one: resolve((one,), roster) for stage in left for one in stage.approvers}
     return satisfiable(left, members, barred(request, roster) | counted(request).keys())
 

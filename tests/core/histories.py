@@ -131,7 +131,7 @@ flaws = st.sampled_from(
         {"by": an_actor("bo")},
     )
 )
-verdicts = st.sampled_from((*[Verdict.APPROVE] * 8, Verdict.DENY, Verdict.COMMENT))
+verdicts = st.sampled_from((*[Verdict.APPROVE] * 7, Verdict.DENY, Verdict.DENY, Verdict.COMMENT))
 apt = st.builds(Wish, verdicts, st.integers(0, 7), rosters, st.just({}), st.just(value=True))
 inept = st.builds(Wish, verdicts, st.integers(0, 7), rosters, st.just({}) | flaws, st.booleans())
 plain = st.sampled_from(

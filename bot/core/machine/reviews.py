@@ -107,7 +107,7 @@ def _reviewed(request: Request, command: Decide, now: datetime) -> Request:
         by=command.by,
         at=now,
     )
-    return replace(grown(request), reviews=(*request.reviews, review))
+    return replace(request, version=request.version + 1, reviews=(*request.reviews, review))
 
 
 def _commented(request: Request, command: Decide, now: datetime) -> Change:

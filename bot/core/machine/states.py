@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import effects
-from bot.core.deadline import next_due
 from bot.core.terms import Actor, CallbackKind, Change, Entry, EntryKind, Grant, Request, State
 
 
@@ -20,8 +19,14 @@ def approved(
         if plan.executor
         else None
     )
-    after = replace(after, state=State.APPROVED, decided_at=now, grant=grant, unsatisfiable=None)
-    after = replace(after, due_at=next_due(after))
+    after = replace(
+        after,
+        state=State.APPROVED,
+        decided_at=now,
+        grant=grant,
+        unsatisfiable=None,
+        due_at=grant.expires_at if grant else None,
+    )
     how = "policy" if before is None else "review"
     entries += (effects.entry(EntryKind.APPROVED, after, by, now, decision=how),)
     return effects.changed(after, before, now, entries, event="approved", callback=CallbackKind.APPROVED)

@@ -25,12 +25,10 @@ def waiting(
     remind: Sequence[str] = (),
 ) -> Change:
     """Return the change of a request that stays pending; one that people cannot meet escalates at once."""
-    told = list(entries)
-    after = replace(request, unsatisfiable=shortage(request, roster))
-    while after.unsatisfiable and after.escalated < len(after.plan.escalations):
+    after, told = request, list(entries)
+    while (problem := shortage(after, roster)) and after.escalated < len(after.plan.escalations):
         after, _ = _fired(after, roster, now, told)
-        after = replace(after, unsatisfiable=shortage(after, roster))
-    after = replace(after, due_at=next_due(after))
+    after = replace(after, unsatisfiable=problem, due_at=next_due(after))
     had_cards = before.told if before else ()
     cards = {f"person:{name}" for name in after.told if name not in had_cards}  # which are reminder enough
     named = persons(reminded(after, request, roster))
@@ -61,7 +59,7 @@ def reminded(after: Request, before: Request, roster: Roster) -> frozenset[Perso
     """Return whom the escalations between the two remind by name, but those who have reviewed."""
     fired = after.plan.escalations[before.escalated : after.escalated]
     named = resolve([reference for escalation in fired for reference in escalation.remind], roster)
-    return named - barred(after, roster) - counted(after).keys()
+    return named and named - barred(after, roster) - counted(after).keys()
 
 
 def persons(names: Iterable[PersonName]) -> tuple[str, ...]:
