@@ -51,14 +51,29 @@ def _sha256(value: Json) -> Digest:
 Name = Annotated[str, msgspec.Meta(max_length=NAME_MAX, pattern=IDENTIFIER)]
 ResourceId = Annotated[str, msgspec.Meta(max_length=IDENTIFIER_MAX, pattern=IDENTIFIER)]
 Prose = Annotated[str, msgspec.Meta(max_length=PROSE_MAX)]
-Duration = Annotated[str, msgspec.Meta(max_length=64, description="ISO 8601, as PT10M")]
+# For OpenAPI alone: every text of this form is a duration that `durations` takes, and it is not too long.
+_DURATION = (
+    r"^P(?=.*[1-9])([0-9]{1,2}W|(?=[0-9T])([0-9]{1,3}D)?"
+    r"(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,6}M)?([0-9]{1,8}(\.[0-9]{1,6})?S)?)?)$(?!\n)"
+)
+Duration = Annotated[
+    str,
+    msgspec.Meta(max_length=64, description="ISO 8601, as PT10M", extra_json_schema={"pattern": _DURATION}),
+]
+
+
+# Their names are checked against the catalog, and as identifiers where it says nothing of them.
+Parameters = Annotated[
+    dict[str, Any],
+    msgspec.Meta(extra_json_schema={"propertyNames": {"maxLength": IDENTIFIER_MAX, "pattern": IDENTIFIER}}),
+]
 
 
 class ActionBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What would run."""
 
     name: Name
-    parameters: dict[str, Any] = {}
+    parameters: Parameters = {}
 
 
 class ResourceBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

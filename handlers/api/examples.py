@@ -11,15 +11,16 @@ ID = "req_5f0c8a1e9d3b47c2a6e4f1b08d7c3a95"
 DIGEST = "9f2a61c0d3e84b7f5a1c0e9d8b7a6f5e4d3c2b1a09f8e7d6c5b4a3928170f6e5"
 BUNDLE = "41d0c7b2a9f8e6d5c4b3a29180f7e6d5c4b3a29180f7e6d5c4b3a29180f7e6d5"
 JTI = "b3c1d2e4f5a69788796a5b4c3d2e1f00"
-ACTION = {"name": "db.migrate", "parameters": {"env": "prod", "sql": "CREATE INDEX …", "rows": 120}}
-RESOURCE = {"type": "database", "id": "orders"}
+# In nobody's catalog: tools that send the examples as they stand get an answer, not a change.
+ACTION = {"name": "cdn.purge", "parameters": {"paths": ["/index.html"], "soft": True}}
+RESOURCE = {"type": "zone", "id": "example.com"}
 CONTEXT = {"ticket": "OPS-42"}
 SUBJECT = {"agent": "deployer", "on_behalf_of": "ana"}
 LINKS = {
     "self": f"https://assent.example/v1/requests/{ID}",
     "page": f"https://assent.example/requests/{ID}",
 }
-POLICY = {"effect": "require_approval", "rules": ["prod-migrate"], "bundle": BUNDLE, "reason": None}
+POLICY = {"effect": "require_approval", "rules": ["cdn-purge"], "bundle": BUNDLE, "reason": None}
 REQUEST: dict[str, Any] = {
     "id": ID,
     "state": "pending",
@@ -32,18 +33,21 @@ REQUEST: dict[str, Any] = {
     "created_at": "2026-03-02T09:30:00.000Z",
     "expires_at": "2026-03-02T09:40:00.000Z",
     "policy": POLICY,
-    "stages": [{"name": "dba", "state": "open", "quorum": 1, "approvals": 0, "denials": 0}],
+    "stages": [{"name": "web-ops", "state": "open", "quorum": 1, "approvals": 0, "denials": 0}],
     "reviews": [],
     "decided_at": None,
     "grant": None,
     "outcome": None,
     "links": LINKS,
 }
-CLAIMS = {"justification": "Ticket OPS-42: the index is missing", "summary": "Add the missing index"}
+CLAIMS = {
+    "justification": "Ticket OPS-42: the old page is still served",
+    "summary": "Drop one page from the cache",
+}
 REVIEWABLE = {
     **REQUEST,
     **CLAIMS,
-    "title": "Migrate a database",
+    "title": "Purge pages from the CDN",
     "reversibility": "externally_reversible",
     "context": CONTEXT,
 }
@@ -76,7 +80,7 @@ EXAMPLES: dict[type, Any] = {
     },
     shapes.RedeemActionBody: {"action": ACTION, "resource": RESOURCE, "context": CONTEXT},
     shapes.RedeemDigestBody: {"digest": DIGEST},
-    shapes.OutcomeBody: {"status": "succeeded", "note": "120 rows", "output_digest": None},
+    shapes.OutcomeBody: {"status": "succeeded", "note": "1 page", "output_digest": None},
     shapes.ReviewBody: {"verdict": "approve", "digest": DIGEST, "reason": "Checked against OPS-42"},
     shapes.RequestShape: REQUEST,
     shapes.RequestsShape: {"requests": [REQUEST], "next_cursor": None},
@@ -86,7 +90,7 @@ EXAMPLES: dict[type, Any] = {
         "id": ID,
         "jti": JTI,
         "state": "released",
-        "executor": "db-runner",
+        "executor": "cdn-runner",
         "subject": SUBJECT,
         "action": ACTION,
         "resource": RESOURCE,

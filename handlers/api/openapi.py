@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bot.core.strict import INTEGER_MAX
 from handlers.api.examples import EXAMPLES
 from handlers.api.routes import ROUTES, Route
 from handlers.api.shapes import Problem
@@ -24,6 +25,15 @@ PROBLEMS = {
     429: "too many requests; `Retry-After` says when",
     500: "a fault of ours",
     503: "nothing can be decided safely right now; nothing was changed",
+}
+# What strict JSON carries (bot.core.strict); numbers beyond ±(2^53-1) are sent as strings.
+JSON = {
+    "anyOf": [
+        {"type": ["null", "boolean", "string"]},
+        {"type": "number", "minimum": -INTEGER_MAX, "maximum": INTEGER_MAX},
+        {"type": "array", "items": {"$ref": REF.format(name="Json")}},
+        {"type": "object", "additionalProperties": {"$ref": REF.format(name="Json")}},
+    ]
 }
 EVERYWHERE = (500, 503)  # wherever the database is asked
 CALLERS = {
@@ -57,7 +67,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": {**{name: _strict(schema) for name, schema in schemas.items()}, "Json": JSON},
             "headers": {"X-Request-ID": REQUEST_ID},
             "responses": {f"Problem{code}": _problem(code) for code in PROBLEMS},
             "securitySchemes": {
@@ -65,6 +75,19 @@ def document() -> dict[str, Any]:
                 for caller, words in CALLERS.items()
             },
         },
+    }
+
+
+def _strict(schema: Any) -> Any:
+    """Say of every object that may hold anything that this is strict JSON."""
+    if isinstance(schema, list):
+        return [_strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "object" and not {"properties", "additionalProperties"} & set(schema):
+        return {**schema, "additionalProperties": {"$ref": REF.format(name="Json")}}
+    return {
+        name: value if name in ("default", "examples") else _strict(value) for name, value in schema.items()
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bot.core.action import AskBody
 from bot.core.terms import State
 from handlers.api import shapes
+from handlers.api.query import CURSOR as CURSOR_PATTERN
 from handlers.api.query import LIMIT_DEFAULT, LIMIT_MAX, SEQUENCE_MAX
 
 Schema = dict[str, object]
@@ -39,11 +40,11 @@ KEY = _header(
 )
 WAIT = _query(
     "wait",
-    {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+    {"type": "integer", "minimum": 0},
     "seconds to wait for the answer to change; at most 30 are waited",
 )
 PREFER = _header(
-    "Prefer", {"type": "string", "examples": ["wait=25"]}, "RFC 7240: `wait`, where `?wait=` is not given"
+    "Prefer", {"type": "string", "examples": ["wait=1"]}, "RFC 7240: `wait`, where `?wait=` is not given"
 )
 SINCE = _query(
     "since",
@@ -64,7 +65,7 @@ LIMIT = _query(
 )
 CURSOR = _query(
     "cursor",
-    {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+    {"type": "string", "pattern": f"^{CURSOR_PATTERN}$"},
     "`next_cursor` of the page before; opaque. Any other is refused",
 )
 AFTER = _query(

@@ -301,6 +301,12 @@ async def test_a_wait_is_capped_at_thirty_seconds(world: World) -> None:
     assert answer.headers["Preference-Applied"] == "wait=30"
 
 
+@pytest.mark.parametrize("seconds", ["31", "9" * 17, "9" * 60])
+async def test_the_longest_wait_is_no_fault(world: World, seconds: str) -> None:
+    asked = (await world.agent.ask(DEV)).body
+    assert (await world.agent.get(f"/v1/requests/{asked['id']}?wait={seconds}")).status == 200
+
+
 async def test_a_wait_that_nobody_ends_answers_with_how_things_stand(world: World) -> None:
     asked = (await world.agent.ask()).body
     async with asyncio.timeout(5):
