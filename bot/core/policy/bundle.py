@@ -224,6 +224,7 @@ def _check(parts: Parts, everything: checking.Everything) -> None:
     checking.check_actions(parts.named["actions"], everything)
     checking.check_groups(parts.named["groups"], everything)
     checking.check_people(parts.defaults, everything)
+    checking.check_defaults(parts.defaults, everything)
     for filled in parts.rules:
         checking.check_match(filled, parts.named["calendars"], everything)
         checking.check_people(filled, everything)

@@ -135,6 +135,13 @@ def _check_clause(
             everything.report.add(at, f"{name} cannot have this value: {faults[0]}{near}")
 
 
+def check_defaults(filled: Filled, everything: Everything) -> None:
+    """Warn where a request could only ever open unsatisfiable."""
+    waits = Otherwise.REQUIRE_APPROVAL in (everything.defaults.no_match, everything.defaults.unknown_action)
+    if waits and not filled.get("stages"):
+        everything.warnings.add("defaults has no stages: nobody can approve what no rule speaks of")
+
+
 def check_people(filled: Filled, everything: Everything) -> None:
     """Refuse references to nobody, and stages that their people cannot meet."""
     for node, reference in filled.get("separation") or ():

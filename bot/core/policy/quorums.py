@@ -65,7 +65,7 @@ def _matched(stages: Sequence[Stage], eligible: Sequence[Sequence[PersonName]]) 
 
     def place(index: int, tried: set[PersonName]) -> bool:
         for person in eligible[index]:
-            if person in tried or stage_of.get(person) == index:
+            if person in tried:
                 continue
             tried.add(person)
             if person not in stage_of or place(stage_of[person], tried):

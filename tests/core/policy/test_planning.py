@@ -72,7 +72,9 @@ def test_without_default_stages_the_plan_has_none_and_nobody_can_approve_it() ->
     bare = CATALOG.replace(
         "  stages:\n    - {name: fallback, approvers: [group:ops]}\n", "  no_match: require_approval\n"
     )
-    plan = planned(a_bundle(ALLOW, catalog=bare), an_ask(env="prod"))
+    bundle = a_bundle(ALLOW, catalog=bare)
+    assert "defaults has no stages: nobody can approve what no rule speaks of" in bundle.warnings
+    plan = planned(bundle, an_ask(env="prod"))
     assert (plan.effect, plan.stages) == (Effect.REQUIRE_APPROVAL, ())
 
 
