@@ -367,6 +367,10 @@ class Never(Exception):
     """It will never work as it stands; the text says why."""
 
 
+class Missing(Never):
+    """The card that should be there is not: somebody deleted it."""
+
+
 class Unsure(Exception):
     """It was sent, and nobody knows whether it arrived."""
 

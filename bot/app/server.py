@@ -112,13 +112,14 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
 
 
 def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> None:
-    secret = made.settings.slack_signing_secret
-    if made.workspace is None or made.usergroups is None or secret is None:
+    secret, token = made.settings.slack_signing_secret, made.settings.slack_app_token
+    if made.workspace is None or made.usergroups is None:
         return
     slack.install(
         app,
         workspace=made.workspace,
-        signing_secret=secret.get_secret_value(),
+        signing_secret=secret.get_secret_value() if secret else None,
+        app_token=token.get_secret_value() if token else None,
         public_url=made.public_url,
         reviewing=made.reviewing,
         viewing=made.viewing,

@@ -33,6 +33,7 @@ from bot.ports import (
     Clock,
     Gone,
     Later,
+    Missing,
     Never,
     Notifier,
     Place,
@@ -87,8 +88,12 @@ class Delivering:
         except Later as later:
             await self._again(row, str(later), later.after)
         except Unsure as unsure:
-            # Looked for before it is posted again: see `_post`.
-            await self._again(row, f"not known whether it arrived: {unsure}", timedelta(0))
+            if row.send.kind in (OutboxKind.NOTE, OutboxKind.ALERT):
+                # A line said twice is worse than one that may be missing; the card shows what counts.
+                await self.store.finish(row, None)
+            else:
+                # Looked for before it is posted again: see `_put`.
+                await self._again(row, f"not known whether it arrived: {unsure}", timedelta(0))
         except Gone:
             await self._disable(row)
         except Never as never:
@@ -129,12 +134,12 @@ class Delivering:
         if posted is not None:
             try:
                 return await notifier.update(drawn, posted)
-            except Never:
+            except Missing:
                 # Somebody deleted the card. The database is the truth; a card is a view: put up a new one.
                 if drawn.state is not State.PENDING:
                     return posted
         place = await notifier.find(row.send.address, person)
-        if row.attempts > 0:
+        if row.attempts > 1:  # this one counts too
             # It may stand there since before a crash or a lost answer.
             found = await notifier.seek(drawn.request_id, place)
             if found is not None and (posted is None or found.message != posted.message):
@@ -231,7 +236,7 @@ class Delivering:
     async def _again(self, row: Claimed, problem: str, after: timedelta) -> None:
         """Try later by the table, or give up when the news is of no use by then."""
         now = self.clock.now()
-        due_at = now + max(after, retry_after(row.attempts + 1, self.jitter()))
+        due_at = now + max(after, retry_after(row.attempts, self.jitter()))
         useless_at = row.first_due_at + GIVE_UP_AFTER
         if row.callback_id is not None:
             callback = await self.store.callback(row.callback_id)

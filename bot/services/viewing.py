@@ -68,5 +68,10 @@ class Viewing:
         """Return requests newest first: those this person reviewed, or all that they may see."""
         if mine:
             return await self.store.recent(limit, before, reviewed_by=person)
-        recent = await self.store.recent(limit, before)
-        return [request for request in recent if await self._may_see(request, person)]
+        seen: list[Request] = []
+        while page := await self.store.recent(limit, before):
+            seen += [request for request in page if await self._may_see(request, person)]
+            before = (page[-1].created_at, page[-1].id)
+            if len(seen) >= limit or len(page) < limit:
+                break
+        return seen[:limit]

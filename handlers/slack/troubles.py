@@ -10,7 +10,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.ports import Later, Never, Unsure
+from bot.ports import Later, Missing, Never, Unsure
 
 SOON = timedelta(seconds=5)  # when Slack names no time itself
 RETRY_AFTER_MAX = timedelta(hours=1)  # a longer Retry-After is asked about again after this
@@ -69,7 +69,7 @@ def _answered(error: SlackApiError) -> Later | Never | None:
         return Later(_retry_after(headers), "Slack wants us to slow down")
     if status >= 500 or code in UNCLEAR:
         return None
-    return Never(_sentence(code))
+    return (Missing if code == "message_not_found" else Never)(_sentence(code))
 
 
 def _status(error: SlackApiError) -> int:
