@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot.core.policy import people_of, satisfiable
-from bot.core.terms import PersonName, Request, Review, Roster, Stage, Verdict
-
-KINDS = ("group:", "person:")
+from bot.core.policy import satisfiable
+from bot.core.terms import GroupName, PersonName, Request, Review, Roster, Stage, Verdict
 
 
 def resolve(references: Iterable[str], roster: Roster) -> frozenset[PersonName]:
     """Return the people that `group:NAME` and `person:NAME` mean now; a silent source means nobody."""
     found: set[PersonName] = set()
     for reference in references:
-        if reference.startswith(KINDS):
-            found |= people_of(reference, roster.groups.get) or frozenset()
-    return frozenset(found) & roster.people
+        kind, _, name = reference.partition(":")
+        if kind == "group":
+            found |= roster.groups.get(GroupName(name)) or frozenset()
+        elif kind == "person":
+            found.add(PersonName(name))
+    return roster.people & found
 
 
 def barred(request: Request, roster: Roster) -> frozenset[PersonName]:

@@ -131,21 +131,6 @@ def test_a_person_named_outright_may_review() -> None:
         step(request, approve(ED), now=NOON)
 
 
-def test_people_who_must_be_in_two_groups_are_in_both() -> None:
-    request = a_request(Stage("both", ("group:dba&leads",), 1))
-    roster = a_roster({"dba": [BO, CY], "leads": [CY, DI]})
-    for outsider in (BO, DI):
-        with pytest.raises(NotAnApprover):
-            step(request, approve(outsider, roster=roster), now=NOON)
-    assert reviewed(request, approve(CY, roster=roster)).state is State.APPROVED
-
-
-def test_one_silent_half_of_two_groups_means_nobody() -> None:
-    request = a_request(Stage("both", ("group:dba&leads",), 1))
-    with pytest.raises(NotAnApprover):
-        step(request, approve(CY, roster=a_roster({"dba": [CY], "leads": None})), now=NOON)
-
-
 # ── what they saw and say ────────────────────────────────────────────────────────────────────────
 
 
