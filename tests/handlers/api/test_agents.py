@@ -1,6 +1,7 @@
 """Agents ask, look, wait, list and cancel."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -314,10 +315,37 @@ async def test_a_wait_that_nobody_ends_answers_with_how_things_stand(world: Worl
     assert (answer.status, answer.body["state"]) == (200, "pending")
 
 
+async def test_a_client_that_leaves_is_no_longer_waited_for(world: World) -> None:
+    asked = (await world.agent.ask()).body
+    waiting = asyncio.create_task(world.agent.get(f"/v1/requests/{asked['id']}?wait=25"))
+    await until(lambda: len(world.polls) == 1)
+    waiting.cancel()
+    await until(lambda: len(world.polls) == 0)
+
+
+async def test_a_thousand_who_wait_all_learn_of_the_decision(world: World) -> None:
+    asked = (await world.agent.ask()).body
+    path = f"/v1/requests/{asked['id']}?wait=25"
+    waiting = [asyncio.create_task(world.agent.get(path)) for _ in range(1000)]
+    await until(lambda: len(world.polls) == 1000)
+    await world.bo.review(asked)
+    async with asyncio.timeout(20):
+        states = {answer.body["state"] for answer in await asyncio.gather(*waiting)}
+    assert states == {"approved"}
+    assert len(world.polls) == 0
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what soon holds."""
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 (it happens in the server)
+            await asyncio.sleep(0.01)
+
+
 async def test_shutdown_answers_those_who_wait(world: World) -> None:
     asked = (await world.agent.ask()).body
     waiting = asyncio.create_task(world.agent.get(f"/v1/requests/{asked['id']}?wait=25"))
-    await asyncio.sleep(0.2)
+    await until(lambda: len(world.polls) == 1)
     async with asyncio.timeout(4):
         await world.runner.cleanup()
         answer = await waiting

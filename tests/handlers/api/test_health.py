@@ -9,6 +9,7 @@ from aiohttp import web
 
 from handlers.api.health import Check, install_health, install_metrics
 from handlers.api.meters import Meters
+from tests.handlers.api.world import World
 
 
 @asynccontextmanager
@@ -97,3 +98,15 @@ async def test_answers_are_timed_by_route_and_outsiders_add_no_labels() -> None:
     assert 'assent_reading{name="pending"} 3.0' in text
     assert "nowhere" not in text
     assert "NONSENSE" not in text
+
+
+async def test_changes_are_counted_and_decisions_timed(world: World) -> None:
+    meters = Meters()
+    world.parts.store.on_commit(meters.committed)
+    asked = (await world.agent.ask()).body
+    world.clock.advance(seconds=5)
+    await world.bo.review(asked)
+    text = meters.text().decode()
+    assert 'assent_entries_total{decision="require_approval",kind="request.planned"} 1.0' in text
+    assert 'assent_entries_total{decision="approve",kind="review.given"} 1.0' in text
+    assert 'assent_decision_seconds_sum{state="approved"} 5.0' in text

@@ -17,6 +17,7 @@ from bot.app.parts import Parts, parts
 from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
 from bot.settings import Settings
 from handlers import api, problems
+from handlers.api.polls import Polls
 
 OPERATOR = Actor(ActorKind.OPERATOR, "test", Surface.CLI, "", Proof.SHELL)
 HOUR = timedelta(hours=1)
@@ -135,6 +136,7 @@ class World:
     clock: FakeClock
     app: web.Application
     runner: web.AppRunner
+    polls: Polls
     agent: Client
     other_agent: Client
     executor: Client
@@ -173,19 +175,19 @@ async def world_at(folder: Path, database_url: str) -> AsyncIterator[World]:
         clock = FakeClock()
         async with (
             parts(settings, clock) as made,
-            _served(made, taken) as (app, runner, url),
-            aiohttp.ClientSession(url) as session,
+            _served(made, taken) as (app, runner, polls, url),
+            aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0)) as session,
         ):
-            yield await _peopled(made, clock, app, runner, url, session)
+            yield await _peopled(made, clock, app, runner, polls, url, session)
 
 
 @asynccontextmanager
 async def _served(
     made: Parts, taken: socket.socket
-) -> AsyncIterator[tuple[web.Application, web.AppRunner, str]]:
+) -> AsyncIterator[tuple[web.Application, web.AppRunner, Polls, str]]:
     app = web.Application()
     problems.install(app, made.ids)
-    api.install(
+    polls = api.install(
         app,
         knowing=made.knowing,
         intake=made.intake,
@@ -200,7 +202,7 @@ async def _served(
     await runner.setup()
     await web.SockSite(runner, taken, backlog=2048).start()
     try:
-        yield app, runner, f"http://127.0.0.1:{taken.getsockname()[1]}"
+        yield app, runner, polls, f"http://127.0.0.1:{taken.getsockname()[1]}"
     finally:
         await runner.cleanup()
 
@@ -210,6 +212,7 @@ async def _peopled(
     clock: FakeClock,
     app: web.Application,
     runner: web.AppRunner,
+    polls: Polls,
     url: str,
     session: aiohttp.ClientSession,
 ) -> World:
@@ -224,4 +227,4 @@ async def _peopled(
         await admin.person_token(PersonName(name), HOUR, OPERATOR) for name in ("ana", "bo", "cy", "di")
     ]
     clients = [Client(session, key) for key in (*agents, runs, other_runs, *people, None)]
-    return World(url, made, clock, app, runner, *clients)
+    return World(url, made, clock, app, runner, polls, *clients)
