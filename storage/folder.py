@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -111,9 +112,22 @@ class PolicyFolder:
             if str(broken) == before.problem:
                 return before
             since = before.broken_since or self._clock.now()
-            return InForce(before.bundle, before.directory, since, str(broken))
+            return InForce(before.bundle, self._without_leavers(before.directory), since, str(broken))
         self._texts = texts
         return after
+
+    def _without_leavers(self, before: Directory) -> Directory:
+        """Return the last good directory without whom the new one no longer names, if that one reads.
+
+        Taking somebody out of the directory must work at once, even while a group still names them.
+        """
+        try:
+            names = read_directory(read_folder(self._folder)[DIRECTORY], DIRECTORY).people.keys()
+        except PolicyBroken:
+            return before
+        if names >= before.people.keys():
+            return before
+        return replace(before, people={name: one for name, one in before.people.items() if name in names})
 
     def _load(self, texts: dict[str, str]) -> InForce:
         bundle_files, directory_text, _ = split(texts)

@@ -177,9 +177,8 @@ async def test_a_checkpoint_that_could_not_be_kept_outside_is_kept_with_the_next
     auditing = world.running.parts.auditing
     await approved_and_told(world)
     await world.agent.asks("db.migrate", env="prod", sql="SELECT 2", rows=1)
-    with a_full_disk(tmp_path / "checkpoints"):
-        with pytest.raises(OSError, match=os.strerror(17)):
-            await auditing.checkpoint()
+    with a_full_disk(tmp_path / "checkpoints"), pytest.raises(OSError, match=os.strerror(17)):
+        await auditing.checkpoint()
     await world.agent.asks("db.migrate", env="prod", sql="SELECT 3", rows=1)
     assert await auditing.checkpoint() is not None
     await world.audit()

@@ -10,7 +10,9 @@ from tests.world import Refused, World
 
 
 async def test_an_approved_action_runs_exactly_once_and_its_outcome_is_known(world: World) -> None:
-    request = await world.agent.asks("db.migrate", env="prod", sql="ALTER TABLE orders ADD note text", rows=12)
+    request = await world.agent.asks(
+        "db.migrate", env="prod", sql="ALTER TABLE orders ADD note text", rows=12
+    )
     assert request["state"] == "pending"
     waiting = asyncio.create_task(world.agent.sees(request, wait=20))
     ana = await world.person("ana")
