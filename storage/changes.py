@@ -52,7 +52,7 @@ def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -
     _write_requests(held, winners)
     _write_reviews_and_waits(held, [one.change for one in winners])
     postings = [
-        Posting(one.change.after.id if one.change.after else None, send, is_new=one.change.expected is None)
+        Posting(_about(one.change), send, is_new=one.change.expected is None)
         for one in winners
         for send in one.change.sends
     ]
@@ -68,6 +68,11 @@ def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -
     for one in winners:
         for entry in one.change.entries:
             held.ledger.append(entry)
+
+
+def _about(change: Change) -> str | None:
+    """Return the request that the change's sends are about; a refusal has only its entry's."""
+    return change.after.id if change.after else change.entries[0].request_id
 
 
 def _write_requests(held: Transaction, winners: Sequence[Prepared]) -> None:
