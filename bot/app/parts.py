@@ -77,12 +77,13 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
         if clock is None:
             clock = DatabaseClock()
             await clock.follow(store.now)
-        yield _assembled(settings, clock, ids, store)
+        yield assembled(settings, clock, ids, store)
     finally:
         await store.close()
 
 
-def _assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseStore) -> Parts:
+def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseStore) -> Parts:
+    """Put the services together on an open store."""
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     keys = Keys.open(settings.keys, public_url, clock)
     workspace = _workspace(settings)

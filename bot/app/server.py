@@ -48,8 +48,15 @@ async def built(
     settings: Settings, *, development: bool = False, clock: Clock | None = None
 ) -> AsyncIterator[Running]:
     """Build the application; `development` opens the demo's sign-in, `clock` is given only in tests."""
-    gate = egress.anywhere if settings.egress_allow_private else egress.outward
-    async with parts(settings, clock) as made, egress.session(gate) as outward:
+    async with parts(settings, clock) as made, surfaced(made, development=development) as running:
+        yield running
+
+
+@asynccontextmanager
+async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
+    """Build the application on parts that are put together already."""
+    gate = egress.anywhere if made.settings.egress_allow_private else egress.outward
+    async with egress.session(gate) as outward:
         renderer = Renderer(TEMPLATES)
         delivering = _delivering(made, renderer, outward)
         loops, meters = Loops(made, delivering), Meters()
