@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -275,11 +275,19 @@ class Requests(Protocol):
         ...
 
 
+EACH_MAX = 16  # sends under way to one address: one that never answers must leave places for the others
+
+
 class Outbox(Protocol):
     """What waits to be sent."""
 
-    async def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Claimed]:
-        """Take rows that are due and not under a live lease, approvals first."""
+    async def claim(
+        self, now: datetime, limit: int, lease: timedelta, under_way: Mapping[str, int]
+    ) -> list[Claimed]:
+        """Take rows that are due and not under a live lease, approvals first.
+
+        `under_way` counts what this process is sending, by address; nobody gets more than `EACH_MAX` at once.
+        """
         ...
 
     async def finish(self, claimed: Claimed, entry: Entry | None, posted: Posted | None = None) -> None:
@@ -302,8 +310,10 @@ class Outbox(Protocol):
 
     async def callback(self, callback_id: int) -> Callback: ...
 
-    async def executions(self, executor: ExecutorName, after: int, limit: int) -> list[Callback]:
-        """Return the executor's callbacks beyond `after`, in sequence."""
+    async def executions(
+        self, executor: ExecutorName, after: int, limit: int, about: RequestId | None = None
+    ) -> list[Callback]:
+        """Return the executor's callbacks beyond `after`, in sequence; those `about` one request, or all."""
         ...
 
 

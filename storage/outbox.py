@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, literal, select, true, update
 
 from bot.core.errors import Unknown
 from bot.core.terms import CallbackKind, Entry, ExecutorName, OutboxKind, RequestId, Send
-from bot.ports import Callback, Claimed, Letter, Posted
+from bot.ports import EACH_MAX, Callback, Claimed, Letter, Posted
 from storage.database import Database
 from storage.faults import reaching
 from storage.ledger import Salt
@@ -24,6 +25,7 @@ from storage.writer import Writer
 
 T = TypeVar("T")
 _BOX = OUTBOX.c
+NOTHING: Mapping[str, int] = MappingProxyType({})
 EACH_MIN = 4  # rows looked at of each address, however many addresses there are
 
 
@@ -34,14 +36,16 @@ class OutboxStore:
     _writer: Writer
     _salt: Salt
 
-    async def claim(self, now: datetime, limit: int, lease: timedelta) -> list[Claimed]:
+    async def claim(
+        self, now: datetime, limit: int, lease: timedelta, under_way: Mapping[str, int] = NOTHING
+    ) -> list[Claimed]:
         """Take rows that are due and not under a live lease, approvals first, in turn between addresses."""
         due = select(_BOX.id).where(_BOX.due_at <= now).limit(1)
         with reaching():
             if await self._database.read(lambda connection: connection.execute(due).first()) is None:
                 return []
         token = self._salt().hex()
-        return await self._writer.submit(lambda held: _claim(held, now, limit, now + lease, token))
+        return await self._writer.submit(lambda held: _claim(held, now, limit, now + lease, token, under_way))
 
     async def finish(self, claimed: Claimed, entry: Entry | None, posted: Posted | None = None) -> None:
         """Mark it sent; a lost lease changes nothing."""
@@ -122,10 +126,14 @@ class OutboxStore:
             raise Unknown
         return _callback(row)
 
-    async def executions(self, executor: ExecutorName, after: int, limit: int) -> list[Callback]:
-        """Return the executor's callbacks beyond `after`, in sequence."""
+    async def executions(
+        self, executor: ExecutorName, after: int, limit: int, about: RequestId | None = None
+    ) -> list[Callback]:
+        """Return the executor's callbacks beyond `after`, in sequence; those `about` one request, or all."""
         held = CALLBACKS.c
         beyond = select(CALLBACKS).where(held.executor == executor, held.sequence > after)
+        if about is not None:
+            beyond = beyond.where(held.request_id == about)
         with reaching():
             rows = await self._database.read(
                 lambda connection: connection.execute(beyond.order_by(held.sequence).limit(limit)).all()
@@ -137,8 +145,10 @@ def _ours(claimed: Claimed) -> tuple[Any, Any]:
     return _BOX.id == claimed.id, _BOX.token == claimed.token
 
 
-def _claim(held: Transaction, now: datetime, limit: int, until: datetime, token: str) -> list[Claimed]:
-    rows = _in_turn(_due_rows(held.connection, now, limit), limit)
+def _claim(
+    held: Transaction, now: datetime, limit: int, until: datetime, token: str, under_way: Mapping[str, int]
+) -> list[Claimed]:
+    rows = _in_turn(_due_rows(held.connection, now, limit), limit, under_way)
     if not rows:
         return []
     taken = update(OUTBOX).where(_BOX.id.in_([row.id for row in rows]))
@@ -181,9 +191,9 @@ def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
     return func.coalesce(column, column)
 
 
-def _in_turn(rows: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:
+def _in_turn(rows: Sequence[Row[Any]], limit: int, under_way: Mapping[str, int]) -> list[Row[Any]]:
     """Deal the rows out between addresses; of one request at one address only the first."""
-    turns: Counter[str] = Counter()
+    turns = Counter(under_way)
     lanes: set[tuple[str, str]] = set()
     dealt = []
     for row in sorted(rows, key=lambda row: (row.rank, row.due_at, row.id)):
@@ -191,8 +201,9 @@ def _in_turn(rows: Sequence[Row[Any]], limit: int) -> list[Row[Any]]:
             if (row.request_id, row.address) in lanes:
                 continue
             lanes.add((row.request_id, row.address))
-        dealt.append((turns[row.address], row))
-        turns[row.address] += 1
+        if turns[row.address] < EACH_MAX:
+            dealt.append((turns[row.address], row))
+            turns[row.address] += 1
     dealt.sort(key=lambda one: one[0])  # stable: within a turn, rank and due time still order
     return [row for _, row in dealt[:limit]]
 

@@ -162,7 +162,7 @@ class CallbackRow(Row, table=True):
     executor: str = Field(sa_type=Line)
     sequence: int = Field(sa_type=Whole)
     kind: str = Field(sa_type=Line)
-    request_id: str = Field(sa_type=Line)
+    request_id: str = Field(sa_type=Line, index=True)
     at: datetime = Field(sa_type=Instant)
 
 

@@ -127,22 +127,35 @@ class Granting:
         raise NotReady
 
     async def executions(
-        self, executor: Executor, after: int, limit: int, timeout: timedelta
+        self,
+        executor: Executor,
+        after: int,
+        limit: int,
+        timeout: timedelta,
+        about: RequestId | None = None,
     ) -> list[tuple[Callback, Request]]:
-        """Return the executor's callbacks beyond `after`, waiting for the first one if there is none."""
+        """Return the executor's callbacks beyond `after`, waiting for the first one if there is none.
+
+        `about` leaves only those of one request.
+        """
         feed = self.store.feed()  # from now on, so that nothing slips in between the look and the wait
-        found = await self.store.executions(executor.name, after, limit)
+        found = await self.store.executions(executor.name, after, limit, about)
         if not found and timeout > timedelta(0):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout.total_seconds()):
-                    found = await self._next_execution(feed, executor, after, limit)
+                    found = await self._next_execution(feed, executor, after, limit, about)
         return [(callback, await self.store.get(callback.request_id)) for callback in found]
 
     async def _next_execution(
-        self, feed: AsyncIterator[RequestId], executor: Executor, after: int, limit: int
+        self,
+        feed: AsyncIterator[RequestId],
+        executor: Executor,
+        after: int,
+        limit: int,
+        about: RequestId | None,
     ) -> list[Callback]:
         async for _ in feed:
-            found = await self.store.executions(executor.name, after, limit)
+            found = await self.store.executions(executor.name, after, limit, about)
             if found:
                 return found
         return []

@@ -40,8 +40,13 @@ class Knowing:
         return agent, registry, _actor(ActorKind.AGENT, key)
 
     async def executor(self, secret: str) -> tuple[Executor, Registry, Actor]:
-        """Return the executor whose key this is; raises `Unauthenticated`, `Forbidden`."""
-        key, registry = await self._key(secret, KeyKind.EXECUTOR)
+        """Return the executor whose key this is; raises `Unauthenticated`, `Forbidden`.
+
+        An agent that executes for itself is its own executor, with the key it asks with.
+        """
+        key, registry = await self._in_force(secret)
+        if not _executes(key, registry):
+            _require(key, KeyKind.EXECUTOR)
         executor = registry.executors.get(ExecutorName(key.name))
         if executor is None:
             raise Unauthenticated
@@ -56,18 +61,31 @@ class Knowing:
         return person, registry, _actor(ActorKind.PERSON, key)
 
     async def _key(self, secret: str, kind: KeyKind) -> tuple[Key, Registry]:
+        key, registry = await self._in_force(secret)
+        _require(key, kind)
+        return key, registry
+
+    async def _in_force(self, secret: str) -> tuple[Key, Registry]:
         registry = await self.store.registry()
         key = registry.keys.get(fingerprint(secret))
         if key is None or key.revoked_at is not None:
             raise Unauthenticated
         if key.expires_at is not None and self.clock.now() >= key.expires_at:
             raise Unauthenticated("This token has expired; ask for a new one.")
-        if key.kind is not kind:
-            raise Forbidden(f"This door takes the key of {_A[kind]}, and this is the key of {_A[key.kind]}.")
         return key, registry
 
 
 _A = {KeyKind.AGENT: "an agent", KeyKind.EXECUTOR: "an executor", KeyKind.PERSON: "a person"}
+
+
+def _require(key: Key, kind: KeyKind) -> None:
+    if key.kind is not kind:
+        raise Forbidden(f"This door takes the key of {_A[kind]}, and this is the key of {_A[key.kind]}.")
+
+
+def _executes(key: Key, registry: Registry) -> bool:
+    agent = registry.agents.get(AgentName(key.name))
+    return key.kind is KeyKind.AGENT and agent is not None and agent.executes
 
 
 def _actor(kind: ActorKind, key: Key) -> Actor:

@@ -54,14 +54,14 @@ class Executors:
     async def executions(self, request: web.Request) -> web.Response:
         """GET /v1/executions: the callbacks beyond a sequence, at once or when the first one comes."""
         executor, _, _ = await self.knowing.executor(door.bearer(request))
-        query.only(request, ("after", "wait", "limit"))
+        query.only(request, ("after", "wait", "limit", "request"))
         timeout, headers = query.wait(request)
-        after, limit = query.after(request), query.limit(request)
+        after, limit, about = query.after(request), query.limit(request), query.about(request)
         found = None
         if timeout > timedelta():
-            found = await self.polls.until(self.granting.executions(executor, after, limit, timeout))
+            found = await self.polls.until(self.granting.executions(executor, after, limit, timeout, about))
         if found is None:
-            found = await self.granting.executions(executor, after, limit, timedelta())
+            found = await self.granting.executions(executor, after, limit, timedelta(), about)
         told = [self.answers.execution(callback, about) for callback, about in found]
         return respond(
             {"executions": told, "next_after": found[-1][0].sequence if found else after}, headers=headers

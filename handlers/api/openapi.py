@@ -38,7 +38,7 @@ JSON = {
 EVERYWHERE = (500, 503)  # wherever the database is asked
 CALLERS = {
     "agent": "an agent's key: `agents add`",
-    "executor": "an executor's key: `executors add`",
+    "executor": "an executor's key: `executors add`; or an agent's that executes: `agents add --executor`",
     "person": "a person's token, 12 h at most: `people token`",
 }
 REQUEST_ID = {"description": "names this answer in our logs", "schema": {"type": "string"}, "required": True}

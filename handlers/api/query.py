@@ -17,6 +17,7 @@ LIMIT_DEFAULT = 50
 SEQUENCE_MAX = 2**53 - 1
 _NUMBER = re.compile(r"[0-9]{1,400}")
 _PREFER = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=[,;]|$)', re.IGNORECASE)
+REQUEST_ID = "req_[0-9a-f]{32}"
 CURSOR = "[0-9a-f]{46}"  # microseconds since 1970, 14 hex digits (until 4253), and the id's 32
 _INSTANT_DIGITS = 14
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,6 +69,14 @@ def limit(request: web.Request) -> int:
 def after(request: web.Request) -> int:
     """Return the sequence beyond which to list."""
     return min(_number("after", request.query.get("after", "0")), SEQUENCE_MAX)
+
+
+def about(request: web.Request) -> RequestId | None:
+    """Return the one request to list, None for all; raises `Malformed`."""
+    given = request.query.get("request")
+    if given is not None and not re.fullmatch(REQUEST_ID, given):
+        raise Malformed("`request` is a request's id.")
+    return RequestId(given) if given is not None else None
 
 
 def cursor(request: web.Request) -> tuple[datetime, RequestId] | None:

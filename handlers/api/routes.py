@@ -9,6 +9,7 @@ from bot.core.terms import State
 from handlers.api import shapes
 from handlers.api.query import CURSOR as CURSOR_PATTERN
 from handlers.api.query import LIMIT_DEFAULT, LIMIT_MAX, SEQUENCE_MAX
+from handlers.api.query import REQUEST_ID as REQUEST_ID_PATTERN
 
 Schema = dict[str, object]
 PREFERENCE: Schema = {
@@ -72,6 +73,11 @@ AFTER = _query(
     "after",
     {"type": "integer", "minimum": 0, "maximum": SEQUENCE_MAX, "default": 0},
     "the last sequence you have seen",
+)
+
+
+ABOUT = _query(
+    "request", {"type": "string", "pattern": f"^{REQUEST_ID_PATTERN}$"}, "only what is about this request"
 )
 
 
@@ -180,7 +186,7 @@ ROUTES = (
         {200: "the callbacks, in sequence"},
         shapes.ExecutionsShape,
         (400, 401, 403),
-        (AFTER, LIMIT, WAIT, PREFER),
+        (AFTER, ABOUT, LIMIT, WAIT, PREFER),
         headers={"Preference-Applied": PREFERENCE},
     ),
     Route(

@@ -157,7 +157,7 @@ def _outbox() -> None:
         _line("executor"),
         _whole("sequence"),
         _line("kind"),
-        _line("request_id"),
+        _line("request_id", index=True),
         _instant("at"),
         sa.UniqueConstraint("executor", "sequence"),
     )

@@ -1,6 +1,7 @@
 """Executors redeem, report, and ask what there is to run."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,10 +9,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from bot.core.terms import RequestId
+from bot.core.terms import PersonName, RequestId
 from handlers.api import shapes
 from tests.handlers.api.world import OPERATOR, PROD, World
 
+SELF = {"action": {"name": "disk.check", "parameters": {}}}
 SECRET = {"action": {"name": "db.migrate", "parameters": {"env": "prod", "dsn": "postgres://db"}}}
 
 
@@ -183,3 +185,51 @@ async def test_an_executor_sees_only_its_own_executions(world: World) -> None:
         "executions": [],
         "next_after": 0,
     }
+
+
+async def test_an_agent_that_executes_redeems_and_reports_with_the_key_it_asks_with(world: World) -> None:
+    key = await world.parts.admin.add_agent("shell", PersonName("ana"), [], True, OPERATOR)
+    shell = replace(world.agent, key=key)
+    asked = (await shell.ask(SELF)).body
+    assert (await world.bo.review(asked)).status == 200
+    answer = await shell.get(f"/v1/executions?request={asked['id']}")
+    [execution] = answer.body["executions"]
+    keys = KeySet.import_key_set((await world.nobody.get("/.well-known/jwks.json")).body)
+    jti = jwt.decode(execution["data"]["grant"], keys, algorithms=["Ed25519"]).claims["jti"]
+    receipt = await shell.post(f"/v1/grants/{jti}/redeem", SELF)
+    assert (receipt.status, receipt.body["executor"]) == (200, "shell")
+    told = await shell.post(f"/v1/requests/{asked['id']}/outcome", {"status": "succeeded"})
+    assert (told.status, told.body["state"]) == (200, "succeeded")
+
+
+async def test_an_agent_that_does_not_execute_may_not_use_an_executors_door(world: World) -> None:
+    asked, jti = await world.approved()
+    answer = await world.agent.post(f"/v1/grants/{jti}/redeem", {"digest": asked["digest"]})
+    assert (answer.status, answer.slug) == (403, "forbidden")
+
+
+async def test_an_agent_is_not_the_executor_that_only_shares_its_name(world: World) -> None:
+    key = await world.parts.admin.add_agent("db-runner", PersonName("ana"), [], False, OPERATOR)
+    asked, jti = await world.approved()
+    answer = await replace(world.agent, key=key).post(f"/v1/grants/{jti}/redeem", {"digest": asked["digest"]})
+    assert (answer.status, answer.slug) == (403, "forbidden")
+
+
+async def test_an_agent_that_executes_redeems_no_grant_of_another_executor(world: World) -> None:
+    key = await world.parts.admin.add_agent("shell", PersonName("ana"), [], True, OPERATOR)
+    asked, jti = await world.approved()
+    answer = await replace(world.agent, key=key).post(f"/v1/grants/{jti}/redeem", {"digest": asked["digest"]})
+    assert (answer.status, answer.slug) == (404, "unknown")
+
+
+async def test_executions_of_one_request_leave_the_others_out(world: World) -> None:
+    first, _ = await world.approved()
+    second, _ = await world.approved()
+    for asked in (first, second):
+        told = (await world.executor.get(f"/v1/executions?request={asked['id']}")).body
+        assert [one["data"]["id"] for one in told["executions"]] == [asked["id"]]
+    unknown = await world.executor.get(f"/v1/executions?request=req_{'0' * 32}")
+    assert (unknown.status, unknown.body["executions"]) == (200, [])
+    foreign = await world.other_executor.get(f"/v1/executions?request={first['id']}")
+    assert foreign.body["executions"] == []
+    assert (await world.executor.get("/v1/executions?request=nonsense")).status == 400

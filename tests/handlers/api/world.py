@@ -42,6 +42,7 @@ actions:
       dsn: {type: string, show: redacted, optional: true}
   db.backup: {title: Back a database up, executor: db-runner}
   db.restore: {title: Restore a database, executor: db-runner}
+  disk.check: {title: Check a disk}
 groups:
   dba: {}
 rules:
@@ -50,6 +51,10 @@ rules:
     match: {action: db.migrate, params.env: staging}
     effect: deny
     reason: Staging is closed
+  - id: disks
+    match: {action: disk.check}
+    effect: require_approval
+    stages: [{name: dba, approvers: [group:dba], quorum: 1}]
   - id: prod-migrate
     match: {action: db.migrate, params.env: prod}
     effect: require_approval
