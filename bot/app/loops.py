@@ -10,7 +10,7 @@ import structlog
 
 from bot.app.parts import Parts
 from bot.clock import SKEW_ALARM, DatabaseClock, monotonic, wall
-from bot.core.terms import Change, EntryKind
+from bot.core.terms import SYSTEM, Change, Entry, EntryKind
 from bot.services.delivering import Delivering
 from bot.settings import CHECKPOINT_EVERY, CLOCK_EVERY, POLICY_EVERY, SWEEP_EVERY
 from handlers.clock import Bell, Metronome
@@ -41,7 +41,7 @@ class Loops:
         """Start every loop in the running event loop."""
         self._parts.store.on_earlier(self._earlier)
         self._sweeper.every(CHECKPOINT_EVERY, self._parts.auditing.checkpoint, "checkpoint")
-        self._sweeper.every(POLICY_EVERY, self._parts.policies.check, "policy")
+        self._sweeper.every(POLICY_EVERY, self._reload, "policy")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
         self._sweeper.start()
         self._postman.start()
@@ -87,6 +87,19 @@ class Loops:
             except Exception as error:  # an outer loop: the timer signs again
                 log.exception("checkpoint.failed", error=type(error).__name__)
             await asyncio.sleep(CHECKPOINT_PAUSE)
+
+    async def loaded(self) -> None:
+        """Put on record which policy is in force, or why a newer one is not."""
+        force, now = self._parts.policies.current(), self._parts.clock.now()
+        kind = EntryKind.BUNDLE_LOADED if force.problem is None else EntryKind.BUNDLE_REFUSED
+        private = {"problem": force.problem} if force.problem else {}
+        entry = Entry(kind=kind, at=now, by=SYSTEM, policy_digest=force.bundle.digest, private=private)
+        await self._parts.store.commit(Change(after=None, expected=None, entries=(entry,)))
+        log.info(kind.value, bundle=force.bundle.digest)
+
+    async def _reload(self) -> None:
+        if await self._parts.policies.check():
+            await self.loaded()
 
     async def _follow(self) -> None:
         clock = self._parts.clock

@@ -74,6 +74,7 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
         made.trust.problem = await made.auditing.distrust()
         if made.trust.problem:
             log.error("log.distrusted", problem=made.trust.problem)
+        await loops.loaded()
         yield Running(app, made, delivering, loops)
 
 

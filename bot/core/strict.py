@@ -151,4 +151,5 @@ def _token(name: str) -> str:
 
 
 def at(pointer: str, problem: str) -> Malformed:
+    """Return the refusal of what stands at a place in the body (RFC 6901)."""
     return Malformed(f"At {pointer or 'the top'}: {problem}", pointers=((pointer, problem),))
