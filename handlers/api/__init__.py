@@ -16,8 +16,8 @@ from handlers.api.answers import Answers
 from handlers.api.approvers import Approvers
 from handlers.api.executors import Executors
 from handlers.api.openapi import document
-from handlers.api.pace import Pace
-from handlers.api.polls import Polls
+from handlers.pace import Pace
+from handlers.polls import Polls
 
 KEYS_MAX_AGE = 300  # seconds a verifier may keep our public keys; rotation keeps the old one in longer
 
@@ -38,8 +38,8 @@ def install(
 
     Client disconnects free their polls when the runner has `handler_cancellation=True`.
     """
-    answers, polls = Answers(public_url.rstrip("/"), signer), Polls()
-    agents = Agents(knowing, intake, answers, Pace(clock), polls)
+    answers, polls = Answers(public_url.rstrip("/"), signer), Polls.of(app)
+    agents = Agents(knowing, intake, answers, Pace.of(app, clock), polls)
     executors = Executors(knowing, granting, answers, polls)
     approvers = Approvers(knowing, reviewing, viewing, answers)
     app.router.add_post("/v1/requests", agents.submit)
@@ -52,7 +52,6 @@ def install(
     app.router.add_post("/v1/requests/{id}/reviews", approvers.review)
     app.router.add_get("/v1/inbox", approvers.inbox)
     _add_documents(app, signer)
-    app.on_shutdown.append(polls.close)
     return polls
 
 

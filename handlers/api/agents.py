@@ -14,8 +14,8 @@ from bot.services.intake import Intake
 from bot.services.knowing import Knowing
 from handlers.api import door, query, shapes
 from handlers.api.answers import Answers, respond
-from handlers.api.pace import Pace
-from handlers.api.polls import Polls
+from handlers.pace import Pace
+from handlers.polls import Polls
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,5 @@
-"""Long polls that end when the server does: each then answers with how things stand."""
+"""Long polls that end when the server does: those of every door."""
 
-from __future__ import annotations
+from handlers.polls import Polls
 
-import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
-
-from aiohttp import web
-
-Found = TypeVar("Found")
-
-
-class Polls:
-    """Every long poll under way. A poll is one timer that nobody winds until shutdown: no task of its own."""
-
-    def __init__(self) -> None:
-        self._open: set[asyncio.Timeout] = set()
-        self._closing = False
-
-    async def until(self, awaited: Awaitable[Found]) -> Found | None:
-        """Return what is awaited, or None when the server shuts down first."""
-        scope = asyncio.timeout(0 if self._closing else None)
-        try:
-            async with scope:
-                self._open.add(scope)
-                return await awaited
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            return None
-        finally:
-            self._open.discard(scope)
-
-    async def close(self, _: web.Application) -> None:
-        """End every poll; for `app.on_shutdown`."""
-        self._closing = True
-        for scope in tuple(self._open):
-            scope.reschedule(asyncio.get_running_loop().time())
-
-    def __len__(self) -> int:
-        return len(self._open)
+__all__ = ["Polls"]
