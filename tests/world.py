@@ -194,8 +194,7 @@ def settings_at(database_url: str, folder: Path, policy: Path, **settings: Any) 
         checkpoints=folder / "checkpoints",
         port=0,
         public_url="http://assent.test",
-        egress_allow_private=True,
-        **settings,
+        **({"egress_allow_private": True} | settings),
     )
 
 

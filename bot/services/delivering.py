@@ -6,6 +6,7 @@ Every surface is treated alike: it may answer `Later`, `Never` or `Unsure`, and 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,6 +29,7 @@ from bot.core.terms import (
     State,
 )
 from bot.ports import (
+    EACH_MAX,
     Caller,
     Claimed,
     Clock,
@@ -46,7 +48,8 @@ from bot.ports import (
 )
 
 LEASE = timedelta(seconds=60)  # longer than the longest send, so that nobody sends beside us
-AT_ONCE = 64  # sends under way in one process: slow receivers hold places, not the others
+AT_ONCE = 128  # sends under way in one process, `EACH_MAX` of them to one address
+MOMENT = 0.2  # seconds
 
 
 @dataclass(slots=True)
@@ -61,20 +64,36 @@ class Delivering:
     caller: Caller
     public_url: str
     jitter: Callable[[], float]
-    _sending: set[asyncio.Task[None]] = field(default_factory=set)
+    _sending: dict[asyncio.Task[None], str] = field(default_factory=dict)  # and to which address
 
     async def deliver(self) -> int:
         """Start sending what is due, as far as places are free; return how many were started."""
+        started = await self._start()
+        if not started and self._is_full() and await self._freed():
+            started = await self._start()
+        return started
+
+    async def _start(self) -> int:
         free = AT_ONCE - len(self._sending)
         if free <= 0:
-            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
-            free = AT_ONCE - len(self._sending)
-        claimed = await self.store.claim(self.clock.now(), free, LEASE)
+            return 0
+        under_way = Counter(self._sending.values())
+        claimed = await self.store.claim(self.clock.now(), free, LEASE, under_way)
         for row in claimed:
             task = asyncio.create_task(self._send(row))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._sending[task] = row.send.address
+            task.add_done_callback(self._sending.pop)
         return len(claimed)
+
+    def _is_full(self) -> bool:
+        """Say whether something due may have found no place."""
+        under_way = Counter(self._sending.values())
+        return len(self._sending) >= AT_ONCE or any(count >= EACH_MAX for count in under_way.values())
+
+    async def _freed(self) -> bool:
+        """Wait a moment for a place: what hangs must not silence the loop that rings us."""
+        done, _ = await asyncio.wait(self._sending, timeout=MOMENT, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
 
     async def settle(self) -> None:
         """Wait for everything that is being sent."""
