@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 
 from bot.core.policy import satisfiable
 from bot.core.terms import GroupName, PersonName, Request, Review, Roster, Stage, Verdict
@@ -39,11 +40,18 @@ def tally(request: Request, stage: str) -> tuple[int, int]:
     return verdicts.count(Verdict.APPROVE), verdicts.count(Verdict.DENY)
 
 
+def references(request: Request, stage: Stage) -> tuple[str, ...]:
+    """Return who a stage names, and whom escalations have added to it."""
+    fired = request.plan.escalations[: request.escalated]
+    added = [one.add for one in fired if one.stages is None or stage.name in one.stages]
+    return tuple(dict.fromkeys(chain(stage.approvers, *added)))
+
+
 def approvers(request: Request, roster: Roster) -> frozenset[PersonName]:
     """Return who may approve or deny in the open stage, before separation."""
     if request.stage_index >= len(request.plan.stages):
         return frozenset()
-    return resolve(_references(request, request.plan.stages[request.stage_index]), roster)
+    return resolve(references(request, request.plan.stages[request.stage_index]), roster)
 
 
 def awaited(request: Request, roster: Roster) -> frozenset[PersonName]:
@@ -57,13 +65,8 @@ def shortage(request: Request, roster: Roster) -> str | None:
     if not left:
         return "No rule names an approver for this action."
     if request.added:
-        left = [replace(stage, approvers=_references(request, stage)) for stage in left]
+        left = [replace(stage, approvers=references(request, stage)) for stage in left]
     if approvals := tally(request, left[0].name)[0]:
         left[0] = replace(left[0], quorum=left[0].quorum - approvals)
     members = {one: resolve((one,), roster) for stage in left for one in stage.approvers}
     return satisfiable(left, members, barred(request, roster) | counted(request).keys())
-
-
-def _references(request: Request, stage: Stage) -> tuple[str, ...]:
-    """Return who a stage names, and who joined it."""
-    return (*stage.approvers, *request.added)

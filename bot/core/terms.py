@@ -165,6 +165,7 @@ class Ask:
     summary: str | None = None
     context: Mapping[str, Json] | None = None
     approve_within: timedelta | None = None
+    runner: ExecutorName | None = None  # the agent itself or its instance: then nobody else may run it
 
 
 # ── what policy says ─────────────────────────────────────────────────────────────────────────────
@@ -186,11 +187,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """`after` the request was made, remind or add people; it never skips a stage."""
+    """`after` the request was made, remind or add people; it never skips a stage.
+
+    `stages` are those that `add` opens to more people; None for every stage.
+    """
 
     after: timedelta
     remind: tuple[str, ...] = ()
     add: tuple[str, ...] = ()
+    stages: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +316,7 @@ class Request:
     stage_index: int = 0
     escalated: int = 0  # how many of the plan's escalations have fired
     stage_escalated: bool = False  # whether the open stage has passed its `within`
-    added: tuple[str, ...] = ()  # approvers that escalations added
+    added: tuple[str, ...] = ()  # approvers that escalations added, to whichever stages
     told: tuple[PersonName, ...] = ()  # people who hold a card of their own, because an escalation named them
     unsatisfiable: str | None = None  # why no quorum can be met as people stand
     reviews: tuple[Review, ...] = ()
@@ -476,10 +481,19 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """What one running copy of an agent calls itself, and the digest of what it was provisioned with."""
+
+    title: str
+    submission: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class Executor:
     """A registered executor; `url` is None for one that asks for its executions itself.
 
     `secrets` are webhook secrets under the server's encryption key, newest first; several while one rotates.
+    An agent that executes for itself is one, and so is each of its instances.
     """
 
     name: ExecutorName
@@ -487,6 +501,7 @@ class Executor:
     secrets: tuple[bytes, ...]
     created_at: datetime
     disabled_at: datetime | None = None  # it answered 410, or an admin stopped it
+    instance: Instance | None = None  # provisioned for an agent, by a program
 
 
 class KeyKind(StrEnum):
@@ -495,6 +510,7 @@ class KeyKind(StrEnum):
     AGENT = "agent"
     EXECUTOR = "executor"
     PERSON = "person"
+    PROVISIONER = "provisioner"  # makes instances of one agent, and nothing else
 
 
 @dataclass(frozen=True, slots=True)

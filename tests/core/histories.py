@@ -61,7 +61,8 @@ DECIDING = {EntryKind.APPROVED, EntryKind.DENIED, EntryKind.EXPIRED, EntryKind.C
 references = st.lists(st.sampled_from(REFERENCES), max_size=3, unique=True).map(tuple)
 approvers = st.sampled_from((("group:dba",), ("group:leads", "person:bo"))) | references
 minutes = st.integers(0, 40).map(lambda number: timedelta(minutes=number))
-escalations = st.builds(Escalation, minutes, references, references)
+scopes = st.none() | st.sampled_from(((), ("stage-0",), ("stage-1",), ("stage-0", "stage-1", "stage-2")))
+escalations = st.builds(Escalation, minutes, references, references, scopes)
 
 
 @st.composite
@@ -133,7 +134,8 @@ flaws = st.sampled_from(
 )
 verdicts = st.sampled_from((*[Verdict.APPROVE] * 7, Verdict.DENY, Verdict.DENY, Verdict.COMMENT))
 apt = st.builds(Wish, verdicts, st.integers(0, 7), rosters, st.just({}), st.just(value=True))
-inept = st.builds(Wish, verdicts, st.integers(0, 7), rosters, st.just({}) | flaws, st.booleans())
+inept = st.builds(Wish, verdicts, st.integers(0, 7), rosters, flaws, st.booleans())
+doubtful = st.builds(Wish, verdicts, st.integers(0, 7), rosters, st.just({}), st.just(value=False))
 plain = st.sampled_from(
     (
         cancel(),
@@ -150,7 +152,7 @@ plain = st.sampled_from(
     )
 )
 ticks = st.builds(tick, rosters)
-wishes: st.SearchStrategy[Wish | Command] = st.one_of(apt, apt, apt, inept, inept, plain, ticks)
+wishes: st.SearchStrategy[Wish | Command] = st.one_of(apt, apt, apt, inept, doubtful, plain, ticks)
 
 
 def meant(wish: Wish | Command, request: Request) -> Command:
@@ -173,7 +175,9 @@ def invited(request: Request, roster: Roster) -> frozenset[PersonName]:
     """Who may review the open stage: those it names, and those whom escalations have added."""
     open_now = request.plan.stages[request.stage_index : request.stage_index + 1]
     named = [one for stage in open_now for one in stage.approvers]
-    added = [one for level in request.plan.escalations[: request.escalated] for one in level.add]
+    fired = request.plan.escalations[: request.escalated]
+    opening = [one for one in fired if one.stages is None or {s.name for s in open_now} & set(one.stages)]
+    added = [one for level in opening for one in level.add]
     return frozenset().union(*(members(one, roster) for one in (*named, *added))) if open_now else frozenset()
 
 

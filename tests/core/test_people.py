@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.core.people import approvers, awaited, barred, counted, resolve, shortage, tally
-from bot.core.terms import PersonName, Stage
+from bot.core.terms import Escalation, PersonName, Request, Stage
 from tests.core.builders import (
     AGENT,
     ASKER,
@@ -34,6 +35,12 @@ from tests.core.builders import (
 def people(*names: PersonName) -> frozenset[PersonName]:
     """A set of people."""
     return frozenset(names)
+
+
+def joined_by(reference: str, *stages: Stage, to: tuple[str, ...] | None = None) -> Request:
+    """A request to which an escalation has added people."""
+    level = Escalation(timedelta(minutes=5), add=(reference,), stages=to)
+    return a_request(plan=a_plan(*stages, escalations=(level,)), escalated=1, added=(reference,))
 
 
 def test_references_mean_the_people_of_the_groups_and_those_named() -> None:
@@ -83,7 +90,8 @@ def test_only_approvers_of_the_open_stage_and_those_who_joined_may_review() -> N
     roster = a_roster({"dba": [BO], "leads": [DI]})
     assert approvers(request, roster) == people(BO)
     assert approvers(replace(request, stage_index=1), roster) == people(DI)
-    assert approvers(replace(request, added=("group:leads",)), roster) == people(BO, DI)
+    assert approvers(replace(joined_by("group:leads", DBA, LEADS), escalated=0), roster) == people(BO)
+    assert approvers(joined_by("group:leads", DBA, LEADS), roster) == people(BO, DI)
     assert approvers(replace(request, stage_index=2), roster) == people()
 
 
@@ -125,9 +133,18 @@ def test_reviews_that_count_shorten_what_is_missing_and_use_people_up() -> None:
 
 def test_people_who_joined_help_in_every_stage_still_to_come() -> None:
     roster = a_roster({"dba": [BO], "leads": [], "more": [ED]})
-    request = a_request(DBA, LEADS)
-    assert shortage(request, roster) is not None
-    assert shortage(replace(request, added=("group:more",)), roster) is None
+    request = joined_by("group:more", DBA, LEADS)
+    assert shortage(replace(request, escalated=0, added=()), roster) is not None
+    assert shortage(request, roster) is None
+
+
+def test_an_escalation_adds_people_only_to_the_stages_it_is_for() -> None:
+    roster = a_roster({"dba": [BO], "leads": [DI], "more": [ED]})
+    request = joined_by("group:more", DBA, LEADS, to=("leads",))
+    assert approvers(request, roster) == people(BO)
+    assert approvers(replace(request, stage_index=1), roster) == people(DI, ED)
+    assert approvers(replace(joined_by("group:more", DBA, LEADS, to=()), stage_index=1), roster) == people(DI)
+    assert shortage(request, a_roster({"dba": [], "leads": [DI], "more": [ED]})) is not None
 
 
 @pytest.mark.parametrize("quorum", [0, -1])

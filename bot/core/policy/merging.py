@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 
@@ -45,7 +45,7 @@ def merged(rules: Sequence[Rule], silent: Rule, ask: Facts) -> Demands:
         report_within=min([rule.report_within for rule in taken]),
         stages=_stages(taken, silent, ask),
         separation=tuple(dict.fromkeys(chain.from_iterable([rule.separation for rule in taken]))),
-        escalations=_escalations(taken),
+        escalations=_escalations(taken, silent, ask),
         show=tuple(dict.fromkeys(chain.from_iterable([rule.show for rule in taken]))),
         requester_reason=any(rule.requester_reason for rule in taken),
         reason_rule=max([rule.reviewer_reason for rule in taken], key=STRICTNESS.__getitem__),
@@ -54,9 +54,21 @@ def merged(rules: Sequence[Rule], silent: Rule, ask: Facts) -> Demands:
     )
 
 
-def _escalations(rules: Sequence[Rule]) -> tuple[Escalation, ...]:
+def _escalations(rules: Sequence[Rule], silent: Rule, ask: Facts) -> tuple[Escalation, ...]:
+    """Unite them; each adds people only to stages that no rule without it names: those would become laxer."""
     found = dict.fromkeys(chain.from_iterable([rule.escalations for rule in rules]))
-    return tuple(sorted(found, key=lambda one: (one.after, one.remind, one.add)))
+    if not found:
+        return ()
+    named = [
+        (rule, {stage.name for stage in _needed(rule.stages, ask) or _needed(silent.stages, ask)})
+        for rule in rules
+    ]
+    scoped = []
+    for one in found:
+        its = set().union(*(names for rule, names in named if one in rule.escalations))
+        others = set().union(*(names for rule, names in named if one not in rule.escalations))
+        scoped.append(replace(one, stages=tuple(sorted(its - others))))
+    return tuple(sorted(scoped, key=lambda one: (one.after, one.remind, one.add)))
 
 
 def _stages(rules: Sequence[Rule], silent: Rule, ask: Facts) -> tuple[Stage, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.core.canonical import canonical
 from bot.core.durations import iso_duration
-from bot.core.errors import ActsForNobody, Malformed
+from bot.core.errors import ActsForNobody, Malformed, NotItsExecutor
 from bot.core.policy.judging import Facts, facts, mismatch, use
 from bot.core.policy.merging import Demands, merged
 from bot.core.policy.model import ActionType, Bundle, Directory, Otherwise, Rule, matches_pattern
@@ -73,12 +73,16 @@ def plan(
     """Return what the policy demands of this ask; `used` says how full each bucket of `candidates` is.
 
     `executes` lets the agent itself redeem where the catalog names no executor. `commit` makes the keyed
-    commitment of a redacted value. Raises `Malformed` for what the catalog does not take, `ActsForNobody`.
+    commitment of a redacted value. Raises `Malformed` for what the catalog does not take, `ActsForNobody`,
+    `NotItsExecutor`.
     """
     known = bundle.actions.get(ask.action.name)
     if not _acts_for(agent, ask.on_behalf_of, directory):
         raise ActsForNobody(pointers=(("/on_behalf_of", ActsForNobody.sentence()),))
     validate(ask, known)
+    executor = _executor(known, agent, ask, executes)
+    if ask.runner not in (None, executor):
+        raise NotItsExecutor(f"{ask.action.name} is run by {executor or 'nobody'}, not by {ask.runner}.")
     asked = _facts(agent, ask, now)
     judged = judge(bundle, asked, used)
     required = judged.rules if judged.effect is not Effect.DENY else ()
@@ -87,17 +91,17 @@ def plan(
     if waits and demands.requester_reason and not (ask.justification or "").strip():
         sentence = "The policy wants a justification for this action."
         raise Malformed(sentence, pointers=(("/justification", sentence),))
-    return _plan(bundle, known, ask, judged, demands, _executor(known, agent, executes), commit)
+    return _plan(bundle, known, ask, judged, demands, executor, commit)
 
 
 def _acts_for(agent: Agent, person: PersonName | None, directory: Directory) -> bool:
     return person is None or (person in agent.acts_for and person in directory.people)
 
 
-def _executor(known: ActionType | None, agent: Agent, executes: bool) -> ExecutorName | None:
+def _executor(known: ActionType | None, agent: Agent, ask: Ask, executes: bool) -> ExecutorName | None:
     if known is not None and known.executor is not None:
         return known.executor
-    return ExecutorName(agent.name) if executes else None
+    return ask.runner or ExecutorName(agent.name) if executes else None
 
 
 def _plan(
@@ -183,15 +187,24 @@ def _reasons(rules: Iterable[Rule]) -> str | None:
 
 
 def _fallbacks(bundle: Bundle, stages: Sequence[Stage], within: timedelta) -> tuple[Escalation, ...]:
-    """Return a last escalation to the groups' fallbacks: it fires when no quorum can be met without them."""
+    """Return last escalations to the groups' fallbacks: they fire when no quorum can be met without them."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for stage in stages:
+        if add := _fallback(bundle, stage):
+            found.setdefault(add, []).append(stage.name)
+    return tuple(Escalation(within, add=add, stages=tuple(names)) for add, names in found.items())
+
+
+def _fallback(bundle: Bundle, stage: Stage) -> tuple[str, ...]:
+    """Return whom the stage's groups fall back to, and they in turn."""
     found: dict[str, None] = {}
-    waiting = [reference for stage in stages for reference in stage.approvers]
+    waiting = list(stage.approvers)
     while waiting:
         group = bundle.groups.get(GroupName(waiting.pop(0).removeprefix("group:")))
         if group is not None and group.fallback is not None and f"group:{group.fallback}" not in found:
             found[f"group:{group.fallback}"] = None
             waiting.append(f"group:{group.fallback}")
-    return (Escalation(within, add=tuple(found)),) if found else ()
+    return tuple(found)
 
 
 def _parameters(known: ActionType | None, ask: Ask, commit: Commit) -> tuple[Parameter, ...]:

@@ -152,6 +152,12 @@ def test_the_order_of_rules_and_files_never_changes_the_outcome(
     assert one == two  # the bundle's digest included
 
 
+def joining(plan: Plan, stage: Stage) -> set[tuple[timedelta, str]]:
+    """Whom escalations add to a stage, and when."""
+    opening = [one for one in plan.escalations if one.stages is None or stage.name in one.stages]
+    return {(one.after, reference) for one in opening for reference in one.add}
+
+
 @given(st.lists(rules(), max_size=4), rules((Effect.DENY, Effect.REQUIRE_APPROVAL)), st.booleans())
 def test_a_further_deny_or_require_never_makes_anything_laxer(
     drafts: list[Draft], further: Draft, spent: bool
@@ -164,7 +170,11 @@ def test_a_further_deny_or_require_never_makes_anything_laxer(
     for clock in ("approve_within", "execute_within", "report_within"):
         assert getattr(after, clock) <= getattr(before, clock)
     assert set(after.separation) >= set(before.separation)
-    assert set(after.escalations) >= set(before.escalations)
+    assert {(one.after, one.remind, one.add) for one in after.escalations} >= {
+        (one.after, one.remind, one.add) for one in before.escalations
+    }
+    for stage in before.stages:
+        assert joining(after, stage) <= joining(before, stage)
     assert list(ReasonRule).index(after.reason_rule) >= list(ReasonRule).index(before.reason_rule)
     assert not (after.reveal_reviewers and not before.reveal_reviewers)
     later = {stage.name: stage for stage in after.stages}

@@ -238,6 +238,28 @@ def test_a_fallback_is_the_last_escalation() -> None:
     assert [e.add for e in planned(bundle).escalations] == [(), ("group:dba",)]
 
 
+def test_an_escalation_adds_people_only_to_stages_that_no_other_rule_names() -> None:
+    def rule(name: str, stages: str, more: str = "") -> str:
+        return (
+            f"id: {name}, match: {{action: db.migrate}}, effect: require_approval, stages: [{stages}]{more}"
+        )
+
+    dba, pair = "{name: dba, approvers: [group:dba]}", "{name: pair, approvers: [group:dba]}"
+    more = ", escalate: [{after: PT1M, add: group:dba}]"
+    assert planned(a_bundle(rule("a", dba, more))).escalations[0].stages == ("dba",)
+    assert planned(a_bundle(rule("a", dba, more), rule("b", pair))).escalations[0].stages == ("dba",)
+    assert planned(a_bundle(rule("a", dba, more), rule("b", dba))).escalations[0].stages == ()
+    assert planned(a_bundle(rule("a", dba, more), rule("b", dba, more))).escalations[0].stages == ("dba",)
+
+
+def test_a_fallback_stands_in_only_where_its_group_was_asked() -> None:
+    bundle = a_bundle(
+        "id: r, match: {action: db.migrate}, effect: require_approval, "
+        "stages: [{name: one, approvers: [group:dba]}, {name: two, approvers: [group:leads]}]"
+    )
+    assert [(e.add, e.stages) for e in planned(bundle).escalations] == [(("group:dba",), ("two",))]
+
+
 def test_redacted_parameters_carry_a_commitment_and_the_catalog_orders_them() -> None:
     plan = planned(a_bundle(ALLOW), an_ask(dsn="secret", sql="SELECT 1"))
     assert [(p.name, p.display) for p in plan.parameters] == [
