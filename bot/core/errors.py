@@ -5,7 +5,7 @@
     ├── Unauthenticated         no credential, or one that is not in force             401
     ├── Forbidden               known, but not allowed                                 403
     │   ├── NotYours … NotAnApprover, OwnRequest, UnknownPerson, NoReviewsByMachines
-    │   └── ActsForNobody
+    │   └── ActsForNobody, NotItsExecutor
     ├── Unknown                 not there, or not for your eyes                        404
     ├── Conflict                true a moment ago, or of another request               409
     │   ├── AlreadyDecided, TooLate, AlreadyReviewed, OtherDigest, ReasonMissing
@@ -89,6 +89,10 @@ class NoReviewsByMachines(Forbidden):
 
 class ActsForNobody(Forbidden):
     """The agent is not registered to act for that person."""
+
+
+class NotItsExecutor(Forbidden):
+    """This agent is not the executor of that action, so it may not run it."""
 
 
 class AgentPaused(Forbidden):
