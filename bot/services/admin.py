@@ -238,7 +238,8 @@ class Admin:
 
 def _in_force(registry: Registry, kind: KeyKind, name: str) -> list[Key]:
     keys = registry.keys.values()
-    return [key for key in keys if key.kind is kind and key.name == name and key.revoked_at is None]
+    kinds = (KeyKind.AGENT, KeyKind.PROVISIONER) if kind is KeyKind.AGENT else (kind,)
+    return [key for key in keys if key.kind in kinds and key.name == name and key.revoked_at is None]
 
 
 def _free(name: str, taken: Collection[str], what: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.core.errors import Forbidden, Unauthenticated
-from bot.core.fingerprint import fingerprint
+from bot.core.errors import Forbidden, NotItsExecutor, Unauthenticated
+from bot.core.fingerprint import fingerprint, instance_name
 from bot.core.terms import (
     Actor,
     ActorKind,
@@ -34,6 +34,26 @@ class Knowing:
     async def agent(self, secret: str) -> tuple[Agent, Registry, Actor]:
         """Return the agent whose key this is; raises `Unauthenticated`, `Forbidden`."""
         key, registry = await self._key(secret, KeyKind.AGENT)
+        agent = registry.agents.get(AgentName(key.name))
+        if agent is None:
+            raise Unauthenticated
+        return agent, registry, _actor(ActorKind.AGENT, key)
+
+    async def running(self, secret: str) -> tuple[Agent, Executor, Registry, Actor]:
+        """Return an agent and, as its executor, itself or the instance whose key this is.
+
+        Raises `NotItsExecutor` for an agent that is not registered to execute.
+        """
+        agent, registry, by = await self.agent(secret)
+        instance = instance_name(agent.name, fingerprint(secret))
+        executor = registry.executors.get(instance) or registry.executors.get(ExecutorName(agent.name))
+        if executor is None or not agent.executes:
+            raise NotItsExecutor(f"{agent.name} may only ask; register it with `agents add NAME --executor`.")
+        return agent, executor, registry, by
+
+    async def provisioner(self, secret: str) -> tuple[Agent, Registry, Actor]:
+        """Return the agent whose instances this token makes; raises `Unauthenticated`, `Forbidden`."""
+        key, registry = await self._key(secret, KeyKind.PROVISIONER)
         agent = registry.agents.get(AgentName(key.name))
         if agent is None:
             raise Unauthenticated
@@ -75,7 +95,12 @@ class Knowing:
         return key, registry
 
 
-_A = {KeyKind.AGENT: "an agent", KeyKind.EXECUTOR: "an executor", KeyKind.PERSON: "a person"}
+_A = {
+    KeyKind.AGENT: "an agent",
+    KeyKind.EXECUTOR: "an executor",
+    KeyKind.PERSON: "a person",
+    KeyKind.PROVISIONER: "a provisioner",
+}
 
 
 def _require(key: Key, kind: KeyKind) -> None:

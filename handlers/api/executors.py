@@ -14,7 +14,7 @@ from bot.services.granting import Granting
 from bot.services.knowing import Knowing
 from handlers.api import door, query, shapes
 from handlers.api.answers import Answers, respond
-from handlers.api.polls import Polls
+from handlers.polls import Polls
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from handlers.api.polls import Polls
+from handlers.polls import Polls
 
 
 async def test_what_is_awaited_is_returned() -> None:

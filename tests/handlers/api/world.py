@@ -17,7 +17,7 @@ from bot.app.parts import Parts, parts
 from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
 from bot.settings import Settings
 from handlers import api, problems
-from handlers.api.polls import Polls
+from handlers.polls import Polls
 
 OPERATOR = Actor(ActorKind.OPERATOR, "test", Surface.CLI, "", Proof.SHELL)
 HOUR = timedelta(hours=1)
