@@ -61,9 +61,7 @@ async def measure(run: Run) -> list[Figure]:
         for subject in subjects:
             busy = median(told["busy"] for told in subject.rounds)
             p50 = median(told["p50"] for told in subject.rounds) * 1000
-            run.say(
-                f"{subject.name:20} {subject.rate:7,.0f}/s, p50 {p50:.1f} ms, load {busy:.0%} of its processor"
-            )
+            run.say(f"{subject.name:20} {subject.rate:7,.0f}/s, p50 {p50:.1f} ms, load busy {busy:.0%}")
         return [
             _ratio(0.5, "intake without storing / bare aiohttp", forgets, bare),
             _ratio(0.5, "durable intake on SQLite / without storing", sqlite, forgets),

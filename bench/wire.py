@@ -59,11 +59,18 @@ class Line(asyncio.Protocol):
 
     async def call(self, asked: bytes) -> tuple[int, Any]:
         """Send a request and return its status and JSON."""
+        status, body = await self._asked(asked)
+        return status, json.loads(body) if body else None
+
+    async def text(self, asked: bytes) -> str:
+        """Send a request and return its text."""
+        return (await self._asked(asked))[1].decode()
+
+    async def _asked(self, asked: bytes) -> tuple[int, bytes]:
         assert self._transport
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(asked)
-        status, body = await self._answer
-        return status, json.loads(body) if body else None
+        return await self._answer
 
 
 async def line(host: str, port: int) -> Line:
