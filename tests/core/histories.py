@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bot.core.machine import Command, Decide, Tick, opened
+from bot.core.machine import Command, Decide, Redeem, Report, Tick, opened
 from bot.core.terms import (
     ActorKind,
     Change,
@@ -23,6 +23,7 @@ from bot.core.terms import (
     Request,
     Review,
     Roster,
+    RuleId,
     Stage,
     State,
     Verdict,
@@ -89,7 +90,8 @@ def odd_rosters(draw: st.DrawFn) -> Roster:
 
 
 usual_roster = a_roster({"dba": EVERYBODY, "leads": EVERYBODY - {PEOPLE[1]}})
-rosters = st.sampled_from((usual_roster,) * 4) | odd_rosters()
+gone_home = replace(usual_roster, people=usual_roster.people - {PEOPLE[1]})
+rosters = st.sampled_from((usual_roster, usual_roster, usual_roster, gone_home)) | odd_rosters()
 
 
 @st.composite
@@ -105,6 +107,36 @@ def new_requests(draw: st.DrawFn) -> Change:
     return opened(request, draw(rosters), an_actor(AGENT, kind=ActorKind.AGENT), NOON)
 
 
+RUNS = (
+    redeem(),
+    redeem(key="k"),
+    redeem("other"),
+    redeem(digest=OTHER_DIGEST),
+    redeem(frozen=True),
+    redeem(denied_by=(RuleId("freeze"),)),
+    revoke(),
+    report(),
+)
+REPORTS = (
+    report(),
+    report(status=State.FAILED),
+    report("other"),
+    report(status=State.APPROVED),
+    redeem(),
+    redeem(key="k"),
+    revoke(),
+)
+AFTERWARDS: dict[State, tuple[Command, ...]] = {
+    State.APPROVED: RUNS,
+    State.LAPSED: RUNS,
+    State.REVOKED: RUNS,
+    State.RELEASED: REPORTS,
+    State.UNREPORTED: REPORTS,
+    State.SUCCEEDED: REPORTS,
+    State.FAILED: REPORTS,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Somebody wants to review; an apt wish is given to somebody who may, if there is anybody."""
@@ -115,8 +147,10 @@ class Wish:
     changes: Mapping[str, Any]
     apt: bool
 
-    def of(self, request: Request) -> Decide:
-        """Return the command that this wish comes to."""
+    def of(self, request: Request) -> Command:
+        """Return the command that this wish comes to; once it is decided, something an executor might do."""
+        if (later := AFTERWARDS.get(request.state)) and self.apt:
+            return later[self.person % len(later)]
         able = sorted(invited(request, self.roster) - kept_out(request, self.roster)) if self.apt else PEOPLE
         person = (able or PEOPLE)[self.person % len(able or PEOPLE)]
         command = a_verdict(person, self.verdict, roster=self.roster, reason="because")
@@ -223,6 +257,7 @@ class Judge:
             self._see_review(before, now_is, command, now)
         else:
             assert now_is.reviews == before.reviews
+            _hold_executor(before, now_is, command)
         self.request = now_is
         self.decisions += len([entry for entry in change.entries if entry.kind in DECIDING])
         self.redemptions += len([entry for entry in change.entries if entry.kind is EntryKind.REDEEMED])
@@ -256,6 +291,8 @@ class Judge:
         assert change.callback is None or request.plan.executor is not None
         if request.state is State.APPROVED and request.plan.effect is not Effect.ALLOW:
             self._hold_quorums()
+        if request.state is State.DENIED and request.plan.effect is not Effect.DENY:
+            assert Verdict.DENY in {review.verdict for review in self.reviews}
         if request.state is State.PENDING:
             assert request.due_at is not None
             assert request.due_at <= request.expires_at
@@ -302,3 +339,20 @@ class Judge:
         assert now_is.plan == before.plan
         assert (now_is.expires_at, now_is.created_at) == (before.expires_at, before.created_at)
         assert now_is.escalated >= before.escalated
+
+
+def _hold_executor(before: Request, now_is: Request, command: Command) -> None:
+    """Only the grant's executor runs the approved action, once, and says what became of it."""
+    if isinstance(command, Redeem):
+        assert before.grant is not None
+        assert (before.state, before.grant.redeemed_at) == (State.APPROVED, None)
+        assert (command.executor, command.digest) == (before.grant.executor, before.digest)
+        assert not command.frozen
+        assert not command.denied_by
+        assert now_is.state is State.RELEASED
+    if isinstance(command, Report):
+        assert before.grant is not None
+        assert before.grant.redeemed_at is not None
+        assert before.outcome is None
+        assert command.executor == before.grant.executor
+        assert now_is.state is command.status in {State.SUCCEEDED, State.FAILED}
