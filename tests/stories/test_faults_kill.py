@@ -1,0 +1,89 @@
+"""Servers are killed between two instructions and connections cut while clients hammer them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from bot.app import parts
+from tests.faults.harness import Hammer, Site, a_site, hammered
+from tests.fixtures.tables import rows
+
+ONCE = ("request.received", "review.given", "request.approved", "request.denied", "grant.redeemed")
+
+
+async def disturb(site: Site, times: int, cut: bool) -> None:
+    """Kill a server at random instants and bring it back; `cut`: or cut every connection of the database."""
+    for number in range(times):
+        await asyncio.sleep(random.uniform(0.15, 0.6))
+        if cut and number % 2:
+            await cut_connections(site.settings.database_url)
+            continue
+        victim = random.choice(site.replicas)
+        await victim.kill()
+        await victim.start()
+
+
+async def cut_connections(url: str) -> None:
+    connected = await asyncpg.connect(url)
+    try:
+        await connected.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await connected.close()
+
+
+async def assert_nothing_is_lost_or_doubled(site: Site, hammer: Hammer) -> None:
+    """Hold the database, opened cold, against everything that was acknowledged."""
+    known = hammer.known
+    assert hammer.complaints == []
+    url = site.settings.database_url
+    held = await rows(url, "SELECT id, idempotency_key, state FROM requests")
+    assert {row["idempotency_key"]: row["id"] for row in held} == known.requests
+    assert len(held) == len(known.requests)
+    ends = {"approve": {"released", "unreported"}, "deny": {"denied"}}
+    states = {row["id"]: row["state"] for row in held}
+    assert all(states[request] in ends[verdict] for request, verdict in known.reviews.items())
+    assert known.redeemed == {request for request, state in states.items() if state == "released"}
+    kinds = ", ".join(f"'{kind}'" for kind in ONCE)
+    told = await rows(url, f"SELECT request_id, kind FROM entries WHERE kind IN ({kinds})")
+    counted = Counter((row["request_id"], row["kind"]) for row in told)
+    assert set(counted.values()) == {1}
+    assert sum(kind == "review.given" for _, kind in counted) == len(known.reviews)
+    assert sum(kind == "grant.redeemed" for _, kind in counted) == len(known.redeemed)
+    async with parts(site.settings) as cold:
+        assert await cold.auditing.distrust() is None
+        assert (await cold.auditing.verify()).size == await cold.store.size()
+
+
+async def killed(url: str, folder: Path, kills: int) -> Hammer:
+    """Kill so often; return what was acknowledged, none of which is missing."""
+    on_postgresql = not url.startswith("sqlite")
+    folder.mkdir()  # noqa: ASYNC240
+    async with a_site(url, folder, 2 if on_postgresql else 1) as site:
+        async with hammered(site) as hammer:
+            await disturb(site, kills, on_postgresql)
+        for replica in site.replicas:
+            await replica.kill()
+        await assert_nothing_is_lost_or_doubled(site, hammer)
+    return hammer
+
+
+async def test_nothing_acknowledged_is_lost_when_servers_are_killed(
+    database_url: str, tmp_path: Path
+) -> None:
+    hammer = await killed(database_url, tmp_path / "site", 5)
+    assert len(hammer.known.redeemed) > 5
+    assert hammer.unclear > 0
+
+
+@pytest.mark.soak
+async def test_nothing_is_lost_in_three_hundred_kills(database_url: str, tmp_path: Path) -> None:
+    await killed(database_url, tmp_path / "site", 300)
