@@ -18,6 +18,7 @@ from bot.services.entering import Entering
 from bot.services.granting import Granting, LogTrust
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
+from bot.services.provisioning import Provisioning
 from bot.services.reviewing import Reviewing
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
@@ -60,6 +61,7 @@ class Parts:
     sweeping: Sweeping
     entering: Entering
     admin: Admin
+    provisioning: Provisioning
     auditing: Auditing
 
 
@@ -109,6 +111,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         sweeping=Sweeping(store, policies, clock),
         entering=Entering(store, policies, clock, ids),
         admin=Admin(store, policies, clock, ids, keys),
+        provisioning=Provisioning(store, clock, ids, keys),
         auditing=Auditing(store, clock, keys, CheckpointFolder(settings.checkpoints)),
     )
 

@@ -20,7 +20,7 @@ from bot.core.terms import Change
 from bot.ports import Clock, Notifier
 from bot.services.delivering import Delivering
 from bot.settings import Settings
-from handlers import api, problems, slack
+from handlers import aap, api, problems, slack
 from handlers import web as pages
 from handlers.api.health import install_health, install_metrics
 from handlers.api.meters import Meters
@@ -63,6 +63,7 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
         app = web.Application(client_max_size=BODY_MAX)
         problems.install(app, made.ids)
         _install(app, made, renderer, development)
+        _install_doors(app, made, outward)
         install_health(app, _checks(made, loops), _soft_checks(made))
         install_metrics(app, meters, _readings(made))
 
@@ -85,7 +86,7 @@ def _delivering(made: Parts, renderer: Renderer, outward: aiohttp.ClientSession)
         made.clock,
         made.keys,
         _notifiers(made, renderer),
-        Callbacks(outward, made.keys, made.clock, made.public_url),
+        Callbacks(outward, made.keys, made.clock, made.public_url, aap.resolved),
         made.public_url,
         made.ids.jitter,
     )
@@ -117,6 +118,20 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
         development=development,
     )
     _install_slack(app, made, renderer)
+
+
+def _install_doors(app: web.Application, made: Parts, outward: aiohttp.ClientSession) -> None:
+    """Add the doors of agents that speak another protocol than ours."""
+    aap.install(
+        app,
+        knowing=made.knowing,
+        intake=made.intake,
+        granting=made.granting,
+        provisioning=made.provisioning,
+        outward=outward,
+        clock=made.clock,
+        ids=made.ids,
+    )
 
 
 def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> None:

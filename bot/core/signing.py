@@ -78,6 +78,14 @@ def public_text(key: Ed25519PublicKey) -> str:
     return PUBLIC + _base64(key.public_bytes_raw())
 
 
+def is_secret(text: str) -> bool:
+    """Tell whether a shared secret is one that can sign."""
+    try:
+        return bool(_shared(text))
+    except ValueError:
+        return False
+
+
 def _header(headers: Mapping[str, str], name: str) -> str:
     found = [value for key, value in headers.items() if key.lower() == name]
     if len(found) != 1:

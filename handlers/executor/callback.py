@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,10 @@ RETRY_AFTER_MAX = timedelta(hours=24)  # as long as a callback is tried
 BY_THE_TABLE = timedelta(0)  # the receiver named no time: the outbox's own delays hold
 
 
+Letter = tuple[str, bytes]  # the message's id, the same however often it is sent, and its body
+InstanceLetter = Callable[[Executor, Callback, Request], Letter | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Callbacks:
     """A `Caller` over one session of `egress.session`."""
@@ -36,6 +41,7 @@ class Callbacks:
     signer: Signer
     clock: Clock
     public_url: str
+    instance: InstanceLetter  # how an agent's instance is written to
 
     async def call(self, executor: Executor, callback: Callback, request: Request, grant: str | None) -> None:
         """Tell an executor of its request; returns when it answers 2xx.
@@ -44,9 +50,11 @@ class Callbacks:
         again, under the same id.
         """
         url = _address(executor)
-        told = wire.callback(callback.kind, callback.sequence, callback.at, request, grant, self.public_url)
-        body = canonical(told)
-        headers = self._headers(executor, callback, body)
+        letter = self._letter(executor, callback, request, grant)
+        if letter is None:
+            return
+        body = letter[1]
+        headers = self._headers(executor, *letter)
         try:
             async with self.session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 self._judge(response)
@@ -63,8 +71,15 @@ class Callbacks:
             # The text of these may hold what the receiver sent.
             raise Later(BY_THE_TABLE, f"no proper answer: {type(error).__name__}") from error
 
-    def _headers(self, executor: Executor, callback: Callback, body: bytes) -> dict[str, str]:
-        message_id = f"msg_{callback.request_id}_{callback.sequence}"  # the same however often it is sent
+    def _letter(
+        self, executor: Executor, callback: Callback, request: Request, grant: str | None
+    ) -> Letter | None:
+        if executor.instance is not None:
+            return self.instance(executor, callback, request)
+        told = wire.callback(callback.kind, callback.sequence, callback.at, request, grant, self.public_url)
+        return f"msg_{callback.request_id}_{callback.sequence}", canonical(told)
+
+    def _headers(self, executor: Executor, message_id: str, body: bytes) -> dict[str, str]:
         at = self.clock.now()
         attested = self.signer.attest(signing.content(message_id, at, body))
         try:

@@ -23,6 +23,7 @@ from bot.core.signing import verify
 from bot.core.terms import CallbackKind, Executor, ExecutorName
 from bot.keys import Keys
 from bot.ports import Callback, Caller, Gone, Later, Never
+from handlers import aap
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
 from tests.fixtures.clock import NOON, FakeClock
@@ -65,7 +66,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     clock = FakeClock()
     keys = Keys.open(tmp_path / "keys", "https://assent.example.com", clock)
     async with egress.session(egress.anywhere) as session:
-        made = Bench(Callbacks(session, keys, clock, "https://assent.example.com"), keys, clock)
+        made = Bench(Callbacks(session, keys, clock, "https://assent.example.com", aap.resolved), keys, clock)
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", made.hear)
         runner = web.AppRunner(app)
