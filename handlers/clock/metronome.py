@@ -54,8 +54,9 @@ class Metronome:
         self._scheduler.add_job(_guarded, trigger, args=(bell, name), id=name, max_instances=1, coalesce=True)
 
     def start(self) -> None:
-        """Start ringing in the running event loop."""
+        """Start ringing in the running event loop, at once: things fell due while nobody rang."""
         self._scheduler.start()
+        self._wake.set()
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
