@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assent import proof as proof_module
+from assent.proof import NotProven, Proof, check, main, parse_key, words
 from bot.core.log import (
     LogBroken,
     checkpoint_body,
@@ -28,8 +30,6 @@ from bot.core.log import (
     sign_note,
     verifier_of,
 )
-from client.assent import proof as proof_module
-from client.assent.proof import NotProven, Proof, check, main, parse_key, words
 
 ORIGIN = "assent.example/log"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

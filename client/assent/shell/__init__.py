@@ -1,0 +1,1 @@
+"""The command line: `assent run | request | wait | show | cancel | verify`."""
