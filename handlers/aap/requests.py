@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 from msgspec import UNSET
 
-from bot.core.errors import Malformed, NotReady, NotRedeemable, Unknown
+from bot.core.errors import Malformed, NotReady, NotRedeemable, NotReleased, Unknown
 from bot.core.terms import Actor, Agent, Executor, Request, State
 from bot.services.granting import Granting
 from bot.services.intake import Intake
@@ -76,14 +76,15 @@ class Requests:
         if request.can_read_body:
             await door.shaped_body(request, NothingBody)
         found = await self._own(agent, runner, request)
-        if found.grant is None:
-            raise NotRedeemable
         return respond(answer(await self._redeemed(runner, found, key, by)))
 
     async def _redeemed(self, runner: Executor, found: Request, key: str, by: Actor) -> Request:
         # The digest is the stored request's own: what runs is what this door returned, to the last member,
         # and the client holds it to what it asked.
-        return await self.granting.redeem(runner, found.grant_id, found.digest, key, by)
+        try:
+            return await self.granting.redeem(runner, found.grant_id, found.digest, key, by)
+        except Unknown:  # to whom the request is known, there is no grant yet, or never
+            raise NotRedeemable from None
 
     async def report(self, request: web.Request) -> web.Response:
         """POST /v1/requests/{id}/outcome: what became of it."""
@@ -91,6 +92,8 @@ class Requests:
         _no_query(request)
         told = await door.shaped_body(request, OutcomeBody)
         found = await self._own(agent, runner, request)
+        if found.grant is None:
+            raise NotReleased
         note = None if told.note is UNSET else told.note
         reported = await self.granting.report(runner, found.id, State(told.status), note, None, by)
         return respond(answer(reported))
