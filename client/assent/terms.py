@@ -99,7 +99,7 @@ class Request:
             raise _ENDS.get(self.state, Withdrawn)(self)
 
     def require_granted(self) -> None:
-        """Return if people or the policy said yes, even if it has run since; raises `NotApproved` otherwise."""
+        """Return if it was approved, even if it has run since; raises `NotApproved` otherwise."""
         if self.state not in RAN:
             self.require_approved()
 

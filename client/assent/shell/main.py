@@ -12,9 +12,10 @@ from assent.shell import asking, run, verifying
 from assent.shell.codes import UNREACHABLE, USAGE, code_of
 from assent.shell.screen import literal, screen
 
-COMMANDS: tuple[
-    tuple[str, str, Callable[[argparse.ArgumentParser], None], Callable[..., int] | None], ...
-] = (
+Describe = Callable[[argparse.ArgumentParser], None]
+Run = Callable[[argparse.Namespace], int]
+
+COMMANDS: tuple[tuple[str, str, Describe, Run | None], ...] = (
     ("run", "ask, then run a command once it is approved", run.arguments, run.main),
     ("request", "ask for an action; prints the request's id", asking.request_arguments, asking.request),
     ("wait", "wait until a request is decided", asking.one_argument, asking.wait),

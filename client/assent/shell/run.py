@@ -92,9 +92,8 @@ def wait_for(agent: Agent, request: Request, teller: Screen, words: str) -> Requ
                 request = stands
                 wait.now(request)
     request.require_granted()
-    words = (
-        f"approved after {span(time.monotonic() - began)}" if request.raw["stages"] else "allowed by policy"
-    )
+    took = span(time.monotonic() - began)
+    words = f"approved after {took}" if request.raw["stages"] else "allowed by policy"
     said = f": {literal(request.reason)}" if request.reason else ""
     teller.say("good", f"{words}{said}", event="approved", id=request.id)
     return request
@@ -110,11 +109,10 @@ def _withdraw(agent: Agent, ask: Ask, key: str, request: Request | None, teller:
         ended = agent.cancel(request.id) if request else agent.take_back(ask, key)
         teller.say("bad", "cancelled; nothing ran", event="cancelled", id=ended.id)
     except Refused as refused:
-        teller.say("bad", f"nothing ran, though it was decided: {refused.detail}", event="cancelled")
+        teller.say("bad", f"nothing ran, though it was decided: {literal(refused.detail)}", event="cancelled")
     except (Unreachable, Interrupted) as error:
-        teller.say(
-            "bad", f"nothing ran; it could not be withdrawn and will expire ({error})", event="cancelled"
-        )
+        words = f"nothing ran; it could not be withdrawn, and will expire: {literal(str(error))}"
+        teller.say("bad", words, event="cancelled")
 
 
 def _run(agent: Agent, receipt: Receipt, teller: Screen, signals: Signals) -> int:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Protocol
+from typing import Protocol, TextIO
 
 from assent.shell.spinner import Spinner
 from assent.terms import Request
@@ -172,7 +172,7 @@ def _write(line: str) -> None:
     _put(line, sys.stderr)
 
 
-def _put(line: str, stream: IO[str]) -> None:
+def _put(line: str, stream: TextIO) -> None:
     encoding = stream.encoding or "utf-8"
     stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import unicodedata
-from typing import IO, Protocol
+from typing import Protocol, TextIO
 
 from assent.terms import Request
 
@@ -31,7 +31,7 @@ class Line(Protocol):
 class Spinner:
     """Draws on a thread of its own, and leaves the line empty."""
 
-    def __init__(self, line: Line, to: IO[str]) -> None:
+    def __init__(self, line: Line, to: TextIO) -> None:
         self._line, self._to = line, to
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._draw, daemon=True)

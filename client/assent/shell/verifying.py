@@ -46,7 +46,7 @@ def _callback_arguments(kinds: _SubParsersAction[Any]) -> None:
         metavar="NAME:VALUE",
         action="append",
         default=[],
-        help="one of its headers",
+        help="one of its headers; without any, they stand above the body and an empty line",
     )
     callback.add_argument(
         "--secret",
@@ -65,7 +65,7 @@ def _callback_arguments(kinds: _SubParsersAction[Any]) -> None:
 
 def _grant_arguments(kinds: _SubParsersAction[Any]) -> None:
     grant = kinds.add_parser("grant", help="the `grant` of a callback")
-    grant.add_argument("token", metavar="TOKEN", help="the token; - is standard input")
+    grant.add_argument("grant", metavar="GRANT", help="the token; - is standard input")
     grant.add_argument("--executor", metavar="NAME", required=True, help="for whom it must be")
     grant.add_argument("--url", help="where Assent is, and what must have issued it (default: ASSENT_URL)")
     grant.add_argument("--jwks", metavar="FILE", help="its public keys (default: asked for at --url)")
@@ -87,11 +87,10 @@ def _callback(args: Namespace) -> int:
 def _grant(args: Namespace) -> int:
     url = (args.url or settings.url()).rstrip("/")
     jwks = _keys(args.jwks) if args.jwks else Line(url, "").call("GET", "/.well-known/jwks.json")
-    token = _read("-").decode("ascii", "replace").strip() if args.token == "-" else args.token
-    grant = verify_grant(token, jwks, args.executor, url, time.time())
-    result(
-        f"GOOD: leave for {literal(grant.executor)} to run {literal(grant.request_id)} of {literal(grant.agent)}"
-    )
+    written = _read("-").decode("latin-1") if args.grant == "-" else args.grant
+    grant = verify_grant(written.strip(), jwks, args.executor, url, time.time())
+    whose, what = literal(grant.executor), literal(grant.request_id)
+    result(f"GOOD: leave for {whose} to run {what} of {literal(grant.agent)}")
     result(f"  action {literal(grant.digest)}, until {_instant(grant.expires)}, grant {literal(grant.jti)}")
     return GOOD
 
