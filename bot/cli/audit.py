@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import UTC, datetime
+from argparse import ArgumentParser
 from pathlib import Path
 
 from bot.cli.call import Call, operator
 from bot.cli.parser import Chapter, Command
+from bot.cli.reading import instant
 from bot.core.terms import Entry, EntryKind, PersonName, RequestId
 
 
@@ -73,15 +73,6 @@ async def erase(call: Call) -> int:
         count = await parts.store.erase(person, entry)
     call.terminal.good(f"{count} private fields that name {person} are erased; the log still verifies.")
     return 0
-
-
-def instant(text: str) -> datetime:
-    """Read a day or an instant; without a zone it is UTC."""
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text} is not like 2026-01-31 or 2026-01-31T14:00:00Z") from None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def _verify_arguments(parser: ArgumentParser) -> None:

@@ -8,17 +8,16 @@ from datetime import timedelta
 from bot.cli.agents import day, keys_in_force
 from bot.cli.call import Call, operator
 from bot.cli.parser import Chapter, Command
+from bot.cli.reading import hours
 from bot.core.terms import Change, Entry, EntryKind, KeyKind, Person, PersonName
-
-HOURS_MAX = 12  # SECURITY.md 30: a person's token is short
 
 
 async def token(call: Call) -> int:
     """Print a new token for a person; it is the last line of the output."""
-    person, hours = PersonName(call.args.person), call.args.hours
+    person, life = PersonName(call.args.person), call.args.hours
     async with call.parts() as parts:
-        secret = await parts.admin.person_token(person, timedelta(hours=hours), operator())
-    call.terminal.good(f"{person} has a token for {hours:g} hours.")
+        secret = await parts.admin.person_token(person, life, operator())
+    call.terminal.good(f"{person} has a token for {life / timedelta(hours=1):g} hours.")
     call.terminal.result(secret)
     return 0
 
@@ -110,7 +109,7 @@ def _person(parser: ArgumentParser) -> None:
 def _token_arguments(parser: ArgumentParser) -> None:
     _person(parser)
     parser.add_argument(
-        "--hours", type=float, default=HOURS_MAX, help="how long it lasts, at most 12 (default: 12)"
+        "--hours", type=hours, default="12", help="how long it lasts, at most 12 (default: 12)"
     )
 
 

@@ -8,10 +8,10 @@ from argparse import ArgumentParser
 from datetime import UTC
 from pathlib import Path
 
-from bot.cli.audit import instant
 from bot.cli.call import Call
 from bot.cli.compared import differences
 from bot.cli.parser import Chapter, Command
+from bot.cli.reading import count, instant
 from bot.clock import wall
 from bot.conditions import compile_condition
 from bot.core.action import read_ask
@@ -169,7 +169,7 @@ def _diff_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "candidate", metavar="FOLDER", type=Path, help="the bundle that would come into force"
     )
-    parser.add_argument("--limit", type=int, default=500, help="at most so many requests (default: 500)")
+    parser.add_argument("--limit", type=count, default=500, help="at most so many requests (default: 500)")
 
 
 CHAPTER = Chapter(

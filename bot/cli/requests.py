@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from bot.cli.agents import day
 from bot.cli.call import Call, operator
 from bot.cli.parser import Chapter, Command
+from bot.cli.reading import count
 from bot.cli.shown import lines_of
 from bot.core.terms import RequestId, State
 
@@ -104,7 +105,7 @@ def _list_arguments(parser: ArgumentParser) -> None:
 
 
 def _limit(parser: ArgumentParser) -> None:
-    parser.add_argument("--limit", type=int, default=LIMIT, help=f"at most so many (default: {LIMIT})")
+    parser.add_argument("--limit", type=count, default=LIMIT, help=f"at most so many (default: {LIMIT})")
 
 
 def _request(parser: ArgumentParser) -> None:
@@ -128,7 +129,7 @@ def _freeze_arguments(parser: ArgumentParser) -> None:
 
 
 def _delivery(parser: ArgumentParser) -> None:
-    parser.add_argument("delivery", metavar="ID", type=int, help="as `deliveries list` shows it")
+    parser.add_argument("delivery", metavar="ID", type=count, help="as `deliveries list` shows it")
 
 
 CHAPTER = Chapter(

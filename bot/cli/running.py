@@ -12,6 +12,7 @@ from bot.app import serve as run_server
 from bot.cli.call import Call
 from bot.cli.options import markdown, rows_of
 from bot.cli.parser import Chapter, Command
+from bot.cli.reading import port, seconds
 from bot.doctor import Level, examine
 from storage.schema import backup as copy_database
 from storage.schema import migrate as bring_up_to_date
@@ -91,9 +92,9 @@ async def backup(call: Call) -> int:
 
 def _demo_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--port", type=int, default=8400, help="a free one is taken when it is in use (default: 8400)"
+        "--port", type=port, default=8400, help="a free one is taken when it is in use (default: 8400)"
     )
-    parser.add_argument("--seconds", type=float, help="end by itself after so many seconds")
+    parser.add_argument("--seconds", type=seconds, help="end by itself after so many seconds")
 
 
 def _settings_arguments(parser: ArgumentParser) -> None:

@@ -37,7 +37,11 @@ async def run(port: int, seconds: float | None) -> int:
             cast = await register(running.parts, ground)
             async with listening(running), executor_running(ground, cast) as executor:
                 people = running.parts.policies.current().directory.people
-                guide.welcome(ground, cast, [person.title or name for name, person in people.items()])
+                guide.welcome(
+                    ground,
+                    cast,
+                    [(person.title or name).partition(",")[0] for name, person in people.items()],
+                )
                 went_well = await _play(guide, ground, cast, running.parts, executor, stop)
             return await _end(guide, ground, running.parts) or (0 if went_well else 1)
 

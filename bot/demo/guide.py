@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bot.core.action import code
@@ -59,7 +58,7 @@ class Guide:
         self._line("\n  A sample agent asks for five real actions:")
         for number, sample in enumerate(SAMPLES, 1):
             self._line(
-                (f"    {number}  ", "dim"), f"{sample.body['action']['name']:<12}", (sample.shows, "dim")
+                (f"    {number}  ", "dim"), f"{sample.body['action']['name']:<13}", (sample.shows, "dim")
             )
         self._line("\n  Ask for one of your own, from another terminal:\n")
         self._line((self.curl(ground, cast), "cyan"))
@@ -79,14 +78,14 @@ class Guide:
         """Show one line."""
         told = happening.told
         at = happening.at.astimezone().strftime("%H:%M:%S")
-        about = f"{happening.title}  " if happening.title else ""
-        self._line(
+        line = Text.assemble(
             (f"  {at}  ", "dim"),
             (f"{told.word:<10}", told.style),
             (f"{happening.code:<9}", "dim"),
-            about,
+            f"{happening.title:<24}  " if happening.title else "",
             (_one_line(told.more), "dim"),
         )
+        self._cut(line)
 
     def rest(self) -> None:
         """Say that nothing waits any more."""
@@ -99,12 +98,7 @@ class Guide:
     def farewell(self, requests: Sequence[Request], held: Verified, ground: Ground) -> None:
         """Say what happened, and that the log holds."""
         self._line(("\n\n  What happened\n", "bold"))
-        table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
-        for title in ("code", "action", "asked by", "reviewed by", "ended", ""):
-            table.add_column(title, no_wrap=True, overflow="ellipsis")
-        for request in reversed(requests):
-            table.add_row(*_row(request))
-        self.console.print(table, soft_wrap=False)
+        self._rows([_row(request) for request in reversed(requests)])
         count = f"{held.size} entries, {held.checkpoints} signed checkpoints"
         self._line(("\n  ✓ ", "bold green"), f"The audit log verifies: {count}, none changed or missing.")
         self._line((f"    root {held.root.hex()}", "dim"))
@@ -120,11 +114,28 @@ class Guide:
             (f"    {shlex.join(['.venv/bin/python', str(script), str(file), '--key', key])}\n", "cyan")
         )
 
+    def _rows(self, rows: Sequence[tuple[Text, ...]]) -> None:
+        """Show rows in columns; on a terminal that is too narrow the last one is cut."""
+        widths = [max(cell_len(cell.plain) for cell in column) for column in zip(*rows, strict=True)]
+        for row in rows:
+            line = Text("  ")
+            for cell, width in zip(row, widths, strict=True):
+                line.append_text(cell).append(" " * (width - cell_len(cell.plain) + 2))
+            self._cut(line)
+
     def _fact(self, name: str, value: tuple[str, str] | str, more: str) -> None:
         self._line((f"  {name:<8}", "dim"), value, (more, "dim"))
 
     def _line(self, *parts: tuple[str, str] | str) -> None:
         self.console.print(Text.assemble(*parts))
+
+    def _cut(self, line: Text) -> None:
+        """Show one line; a terminal gets as much of it as fits, a file all."""
+        line.rstrip()
+        if self.console.is_terminal:
+            self.console.print(line, soft_wrap=False, no_wrap=True, overflow="ellipsis")
+        else:
+            self.console.print(line)
 
 
 def _row(request: Request) -> tuple[Text, ...]:

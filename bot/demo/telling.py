@@ -119,7 +119,8 @@ def _always(word: str, more: str, style: str) -> Teller:
 
 
 def _people(stage: Stage) -> str:
-    return f"{stage.quorum} of {_plain(' or '.join(stage.approvers))} ({stage.name})"
+    whom = _plain(" or ".join(stage.approvers))
+    return f"{stage.quorum} of {whom}" + (f" ({stage.name})" if stage.name != whom else "")
 
 
 def _plain(references: str) -> str:

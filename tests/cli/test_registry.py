@@ -1,0 +1,130 @@
+"""agents, executors, people, keys: registered, listed, paused, rotated, revoked, and each act in the log."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Typed
+
+
+def test_an_agent_is_registered_listed_paused_and_locked_out(typed: Typed) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana", "--acts-for", "ana", "--acts-for", "bo")
+    assert "deployer\tana\tana, bo\tactive\t1" in typed("agents", "list").out
+    typed("agents", "pause", "deployer")
+    assert "\tpaused\t" in typed("agents", "list").out
+    typed("agents", "resume", "deployer")
+    typed("agents", "revoke", "deployer")
+    assert "\tlocked out\t0" in typed("agents", "list").out
+
+
+def test_two_agents_cannot_share_a_name(typed: Typed) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana")
+    said = typed("agents", "add", "deployer", "--owner", "bo")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "✗ There is already an agent deployer.\n"
+
+
+def test_an_agent_needs_an_owner_whom_the_directory_knows(typed: Typed) -> None:
+    said = typed("agents", "add", "deployer", "--owner", "mallory")
+    assert (said.code, said.out) == (1, "")
+    assert "directory.yaml" in said.err
+
+
+@pytest.mark.parametrize("name", ["", "two words", "dep\u202eloyer", "a\nb"])
+def test_an_agents_name_is_an_identifier(typed: Typed, name: str) -> None:
+    assert typed("agents", "add", name, "--owner", "ana").code == 1
+
+
+def test_an_executors_secret_stands_on_the_line_above_its_key(typed: Typed) -> None:
+    said = typed("executors", "add", "db-runner", "--url", "https://runner.example.com/assent")
+    secret, key = said.out.splitlines()
+    assert secret.startswith("whsec_")
+    assert key.startswith("assent_executor_")
+    assert "db-runner\thttps://runner.example.com/assent\tactive\t1" in typed("executors", "list").out
+
+
+def test_a_rotation_leaves_the_old_key_in_force_for_a_day(typed: Typed) -> None:
+    first = typed("executors", "add", "db-runner")
+    second = typed("executors", "rotate", "db-runner")
+    assert first.last != second.last
+    assert "\tactive\t2" in typed("executors", "list").out
+    keys = typed("keys", "list").out.splitlines()[1:]
+    assert [line.split("\t")[3] for line in keys] == ["in force", "in force"]
+    assert [line.split("\t")[5] == "-" for line in keys] == [False, True]
+
+
+def test_an_executor_that_asks_for_itself_needs_no_address(typed: Typed) -> None:
+    assert typed("executors", "add", "db-runner").code == 0
+    assert typed("executors", "add", "other", "--url", "ftp://example.com").code == 1
+
+
+def test_a_person_gets_a_token_that_can_be_revoked(typed: Typed) -> None:
+    assert typed("people", "token", "ana", "--hours", "1").last.startswith("assent_person_")
+    assert typed("people", "list").out.splitlines()[1].split("\t")[-1] == "1"
+    typed("people", "revoke", "ana")
+    assert typed("people", "list").out.splitlines()[1].split("\t")[-1] == "0"
+
+
+def test_a_person_gets_a_one_time_address(typed: Typed) -> None:
+    assert re.fullmatch(r"http://127\.0\.0\.1:8400/enter#[\w-]{43}", typed("people", "link", "ana").last)
+    assert typed("people", "link", "mallory").code == 1
+
+
+def test_one_key_is_revoked_by_its_id(typed: Typed) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana")
+    key = typed("keys", "list").out.splitlines()[1].split("\t")[0]
+    assert typed("keys", "revoke", key).code == 0
+    assert "\trevoked\t" in typed("keys", "list").out
+    assert typed("keys", "revoke", "000000000000").code == 1
+
+
+def test_the_servers_keys_rotate(typed: Typed, install: Path) -> None:
+    typed("keys", "list")
+    assert typed("keys", "rotate").code == 0
+    assert len(list((install / "data" / "keys").glob("grant-*.pem"))) == 2
+
+
+def test_secrets_are_shown_once_and_stored_nowhere(typed: Typed, install: Path) -> None:
+    secrets = [
+        typed("agents", "add", "deployer", "--owner", "ana").last,
+        *typed("executors", "add", "db-runner").out.splitlines(),
+        typed("people", "token", "ana").last,
+        typed("people", "link", "ana").last.partition("#")[2],
+    ]
+    kept = b"".join(path.read_bytes() for path in install.rglob("*") if path.is_file())
+    for secret in secrets:
+        assert secret.encode() not in kept
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agents", "add", "other", "--owner", "ana"),
+        ("agents", "pause", "deployer"),
+        ("agents", "resume", "deployer"),
+        ("agents", "rotate", "deployer"),
+        ("agents", "revoke", "deployer"),
+        ("executors", "add", "db-runner"),
+        ("people", "token", "ana"),
+        ("people", "link", "ana"),
+        ("keys", "rotate"),
+        ("freeze", "db.*", "--reason", "restoring"),
+        ("audit", "erase", "bo", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_every_admin_command_is_an_audit_entry_by_the_person_at_the_shell(
+    typed: Typed, words: tuple[str, ...]
+) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana")
+    before = len(typed("audit", "export").out.splitlines())
+    assert typed(*words).code == 0
+    entry = json.loads(typed("audit", "export").out.splitlines()[-1])
+    assert entry["sequence"] == before
+    assert entry["by"] == {"kind": "operator", "proof": "shell", "surface": "cli"}
+    assert getpass.getuser() not in json.dumps(entry)
