@@ -1,6 +1,6 @@
 # Everything goes through .venv, which rebuilds itself when requirements.lock changes.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak bench lock pictures browser
+.PHONY: help demo test check doors soak bench lock pictures browser
 SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
@@ -23,6 +23,9 @@ check: .venv/.stamp  ## ruff, mypy --strict, import contracts
 	@$(SAY) "ruff" && $(RUN) ruff check --quiet . && $(RUN) ruff format --quiet --check .
 	@$(SAY) "mypy --strict" && $(RUN) mypy --no-error-summary $(CODE)
 	@$(SAY) "import contracts" && $(RUN) tests.house.contracts
+
+doors: .venv/.stamp  ## real agent frameworks through our doors; installs them first (a gigabyte, minutes)
+	@$(RUN) pytest -m doors tests/doors --timeout 900
 
 soak: .venv/.stamp browser  ## the long runs: simulated histories, kills, power loss (hours)
 	@HYPOTHESIS_PROFILE=soak $(RUN) pytest -m soak -n 2 --timeout 0

@@ -24,6 +24,7 @@ defaults: {approve_within: PT30M, execute_within: PT5M}
 actions:
   note.add: {title: Add a note, reversibility: reversible, params: {text: {type: text}}}
   mail.send: {title: Send a mail, params: {to: {type: string}, body: {type: text, optional: true}}}
+  mail_send: {title: Send a mail, params: {to: {type: string}}}
   disk.wipe: {title: Wipe a disk, params: {disk: {type: string}}}
   db.migrate: {title: Migrate, executor: db-runner, params: {sql: {type: text}}}
 groups:
@@ -32,7 +33,7 @@ rules:
   - {id: notes, match: {action: note.add}, effect: allow}
   - {id: disks, match: {action: disk.wipe}, effect: deny, reason: Disks are wiped by hand}
   - id: mails
-    match: {action: mail.send}
+    match: {action: [mail.send, mail_send]}
     effect: require_approval
     stages: [{name: ops, approvers: [group:ops]}]
 """
@@ -57,7 +58,7 @@ class Ground:
 
     async def waiting(self, person: str = "ana", count: int = 1) -> list[Any]:
         """Return what waits for a person, once that many do."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):  # a framework takes its time to import
             while True:
                 found = (await self.call("GET", "/v1/inbox", self.tokens[person]))["requests"]
                 if len(found) >= count:
