@@ -9,7 +9,9 @@ from datetime import datetime
 
 from bot.core.action import code
 from bot.core.people import tally
-from bot.core.terms import Request, Review, State, Verdict
+from bot.core.terms import Request, Review, State, Surface, Verdict
+
+_SAID = {Verdict.APPROVE: "approved", Verdict.DENY: "denied", Verdict.COMMENT: "commented"}
 
 _ENDS = {
     "expired": "Expired: nobody decided in time.",
@@ -28,9 +30,10 @@ _ALERTS = {
     "level-empty": "was escalated to people of whom nobody can be reached, and passed on at once.",
     "unreported": "was run, and its executor has not reported an outcome in time.",
     "digest-mismatch": "was about to run as something else than was approved; it was stopped.",
-    "dead-letter": "could not be delivered and was given up; see `deliveries`.",
-    "gone": "was refused for good by its executor's address, which is now disabled.",
-    "card-lost": "could not be shown where its policy says.",
+    "dead-letter": "could not be delivered and was given up ({cause}); see `deliveries`.",
+    "gone": "was refused for good by its executor's address, which is now disabled ({cause}).",
+    "card-lost": "could not be shown where its policy says ({cause}); it can be decided on its page.",
+    "shut": "cannot be shown: {cause}. It can be decided on its page, and is shown when that is mended.",
 }
 _WHILE_PENDING = ("unsatisfiable", "nobody-reachable", "level-empty")
 
@@ -47,6 +50,8 @@ def note(event: str, request: Request, now: datetime) -> str | None:
             return _stage(request, int(number))
         case "review":
             return _review(request.reviews[int(number)])
+        case "yours":
+            return _yours(request, request.reviews[int(number)])
         case "approved" | "denied":
             return _decision(kind, request)
         case _ if kind in _WHILE_PENDING:
@@ -56,9 +61,17 @@ def note(event: str, request: Request, now: datetime) -> str | None:
 
 
 def alert(event: str, request: Request) -> str:
-    """Return what the admins read about a request."""
-    what = _ALERTS.get(event, event).format(problem=request.unsatisfiable or "")
+    """Return what the admins read about a request; `event` may name its cause after a colon."""
+    kind, _, cause = event.partition(":")
+    what = _ALERTS.get(kind, event).format(problem=request.unsatisfiable or "", cause=cause)
     return f"{request.plan.title} ({code(request.digest)}, {request.id}) {what}"
+
+
+def _yours(request: Request, review: Review) -> str:
+    """Tell a person what was done in their name where a stolen token or session would do it."""
+    what = f"{request.plan.title} ({code(request.digest)})"
+    where = "the web" if review.by.surface is Surface.WEB else "the API"
+    return f"You {_SAID[review.verdict]} through {where}: {what}. If that was not you, tell an admin at once."
 
 
 def _left(request: Request, now: datetime) -> str:
@@ -87,5 +100,5 @@ def _decision(kind: str, request: Request) -> str:
 
 
 def _review(review: Review) -> str:
-    said = {"approve": "approved", "deny": "denied", "comment": "commented"}[review.verdict.value]
-    return f"{review.person} {said}: {review.reason}" if review.reason else f"{review.person} {said}."
+    said = f"{review.person} {_SAID[review.verdict]}"
+    return f"{said}: {review.reason}" if review.reason else f"{said}."

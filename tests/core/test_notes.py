@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.machine import Command, opened, step
 from bot.core.notes import alert, note
-from bot.core.terms import Change, OutboxKind, Request
+from bot.core.terms import Change, OutboxKind, Request, Surface
 from tests.core.builders import (
     AGENT,
     BO,
@@ -130,3 +130,20 @@ def test_every_alarm_and_note_that_the_machine_sends_has_its_words() -> None:
                 assert note(send.event, after(change), NOON)
             if send.kind is OutboxKind.ALERT:
                 assert send.event not in alert(send.event, after(change))
+
+
+@pytest.mark.parametrize(
+    ("surface", "words"), [(Surface.API, "through the API"), (Surface.WEB, "through the web")]
+)
+def test_a_person_is_told_in_chat_what_was_done_with_their_token_or_web_session(
+    surface: Surface, words: str
+) -> None:
+    change = step(a_request(), approve(BO, by=an_actor(BO, surface)), NOON)
+    [told] = [send for send in change.sends if send.event.startswith("yours")]
+    assert told.address == f"person:{BO}"
+    assert words in (note(told.event, after(change), NOON) or "")
+
+
+def test_nobody_is_told_in_chat_what_they_did_in_chat() -> None:
+    change = step(a_request(), approve(BO, by=an_actor(BO, Surface.SLACK)), NOON)
+    assert [send for send in change.sends if send.event.startswith("yours")] == []

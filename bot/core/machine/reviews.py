@@ -28,10 +28,13 @@ from bot.core.terms import (
     Change,
     Entry,
     EntryKind,
+    OutboxKind,
     ReasonRule,
     Request,
     Review,
+    Send,
     State,
+    Surface,
     Verdict,
 )
 
@@ -46,9 +49,18 @@ def decided(request: Request, command: Decide, now: datetime) -> Change:
     if command.digest != request.digest:
         raise OtherDigest
     if command.verdict is Verdict.COMMENT:
-        return _commented(request, command, now)
+        return _confirmed(_commented(request, command, now), command, now)
     _refuse_reviewer(request, command)
-    return _judged(_reviewed(request, command, now), request, command, now)
+    return _confirmed(_judged(_reviewed(request, command, now), request, command, now), command, now)
+
+
+def _confirmed(change: Change, command: Decide, now: datetime) -> Change:
+    """Tell people in chat what was done with their token or web session, which something may have stolen."""
+    if change.after is None or command.by.surface not in (Surface.API, Surface.WEB):
+        return change
+    event = f"yours:{len(change.after.reviews) - 1}"
+    told = Send(OutboxKind.NOTE, f"person:{command.person}", now, event)
+    return replace(change, sends=(*change.sends, told))
 
 
 def cancelled(request: Request, command: Cancel, now: datetime) -> Change:
