@@ -40,7 +40,7 @@ class LogStore:
     async def leaves(self, start: int, limit: int) -> list[bytes]:
         """Return leaf hashes from a sequence number on."""
         query = select(_ENTRY.leaf).where(_ENTRY.sequence >= start).order_by(_ENTRY.sequence).limit(limit)
-        return [row.leaf for row in await self._rows(query)]
+        return [_bytes(row.leaf) for row in await self._rows(query)]
 
     async def openings(self, sequences: Sequence[int]) -> list[Opening]:
         """Return what was not erased of these entries' private fields."""
@@ -102,7 +102,12 @@ class LogStore:
 
 
 def _sealed(row: Row[Any]) -> Sealed:
-    return Sealed(row.sequence, row.at, row.request_id, row.body, row.leaf)
+    return Sealed(row.sequence, row.at, row.request_id, _bytes(row.body), _bytes(row.leaf))
+
+
+def _bytes(value: object) -> bytes:
+    """Return a column's bytes; whoever writes text into SQLite's file must not stop the verifier."""
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
 def _checkpoint(row: Row[Any]) -> Checkpoint:
