@@ -7,7 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import timedelta
 from typing import Any
 
-from assent.agent import Agent
+from assent.agent import PATIENCE, Agent
 from assent.refusals import Misused
 from assent.settings import key as key_setting
 from assent.settings import url as url_setting
@@ -21,6 +21,13 @@ def add_connection(parser: ArgumentParser) -> None:
     """Where Assent is, who asks, and how to speak."""
     parser.add_argument("--url", help="where Assent is (default: ASSENT_URL)")
     parser.add_argument("--key", help="the agent's key (better: ASSENT_KEY, which no process list shows)")
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=PATIENCE,
+        help=f"how long to try while Assent is away (default: {PATIENCE:.0f})",
+    )
     parser.add_argument("--json", action="store_true", help="JSON for programs instead of words")
 
 
@@ -69,7 +76,7 @@ def ask_of(args: Namespace, action: str, parameters: dict[str, Any]) -> Ask:
 
 def agent_of(args: Namespace) -> Agent:
     """Return the agent that speaks; raises `Misused`."""
-    return Agent(args.url or url_setting(), args.key or key_setting())
+    return Agent(args.url or url_setting(), args.key or key_setting(), patience=args.patience)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
