@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -282,11 +282,17 @@ class Outbox(Protocol):
     """What waits to be sent."""
 
     async def claim(
-        self, now: datetime, limit: int, lease: timedelta, under_way: Mapping[str, int]
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        under_way: Mapping[str, int],
+        full: Collection[str],
     ) -> list[Claimed]:
         """Take rows that are due and not under a live lease, approvals first.
 
         `under_way` counts what this process is sending, by address; nobody gets more than `EACH_MAX` at once.
+        An address that is `full` takes nothing new: only cards that stand there are brought up to date.
         """
         ...
 
@@ -294,10 +300,22 @@ class Outbox(Protocol):
         """Mark it sent, with its audit entry and what stands now; a lost lease changes nothing."""
         ...
 
-    async def postpone(self, claimed: Claimed, due_at: datetime, problem: str) -> None: ...
+    async def postpone(
+        self, claimed: Claimed, due_at: datetime, problem: str, alerts: Sequence[Send] = ()
+    ) -> None:
+        """Let it wait after an attempt; an alert that was queued within the hour is not queued again."""
+        ...
+
+    async def put_back(self, claimed: Claimed, due_at: datetime) -> None:
+        """Let it wait untried: this was no attempt."""
+        ...
+
+    async def hand_on(self, claimed: Claimed, sends: Sequence[Send]) -> None:
+        """Put others in its place."""
+        ...
 
     async def bury(self, claimed: Claimed, problem: str, entry: Entry, alerts: Sequence[Send]) -> None:
-        """Make it a dead letter."""
+        """Make it a dead letter; an alert that was queued within the hour is not queued again."""
         ...
 
     async def letters(self, limit: int) -> list[Letter]: ...
@@ -371,6 +389,18 @@ class Later(Exception):
     def __init__(self, after: timedelta, problem: str = "") -> None:
         super().__init__(problem or f"again after {after}")
         self.after = after
+
+
+class Turn(Later):
+    """It is to wait for its turn: nothing was tried, for so the surface keeps its pace."""
+
+
+class Full(Turn):
+    """The address takes nothing new before then; what stands there can still be changed."""
+
+
+class Shut(Later):
+    """The whole surface is closed to us, until somebody does what the text says."""
 
 
 class Never(Exception):

@@ -52,7 +52,7 @@ def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -
     _write_requests(held, winners)
     _write_reviews_and_waits(held, [one.change for one in winners])
     postings = [
-        Posting(_about(one.change), send, is_new=one.change.expected is None)
+        Posting(_about(one.change), send, is_new=one.change.expected is None, is_over=_is_over(one.change))
         for one in winners
         for send in one.change.sends
     ]
@@ -73,6 +73,10 @@ def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -
 def _about(change: Change) -> str | None:
     """Return the request that the change's sends are about; a refusal has only its entry's."""
     return change.after.id if change.after else change.entries[0].request_id
+
+
+def _is_over(change: Change) -> bool:
+    return change.after is not None and change.after.state is not State.PENDING
 
 
 def _write_requests(held: Transaction, winners: Sequence[Prepared]) -> None:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
 from typing import Any
 
 from bot.core.terms import OutboxKind, Send
-from storage.statements import add, find, save
-from storage.tables import OUTBOX
+from storage.columns import MICROSECOND, microseconds
+from storage.statements import add, find, put, save
+from storage.tables import COUNTERS, OUTBOX
 from storage.transaction import Transaction
 
-RANK = {OutboxKind.TELL: 0, OutboxKind.SHOW: 1, OutboxKind.ALERT: 1, OutboxKind.NOTE: 2}  # lower goes first
+TOLD_EVERY = timedelta(hours=1)
+
+
+class Rank(IntEnum):
+    """What goes first at an address."""
+
+    RENEW = 0  # a callback, or a card that stands: it takes no room of a channel's pace
+    NEW = 1  # a card that waits for people, an alert
+    WORD = 2  # a line, a reminder, a card of what was over before it could be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +33,15 @@ class Posting:
     send: Send
     callback_id: int | None = None
     is_new: bool = False  # the request is, so that nothing of it can be waiting
+    is_over: bool = False  # nobody can decide about it any more
 
 
 def queue(held: Transaction, postings: Sequence[Posting]) -> None:
     """Queue what is to be sent; a card that waits to be shown already is not queued again."""
     if not postings:
         return
-    waiting = _waiting_shows(held, postings)
+    known = _known(postings)
+    waiting, standing = _waiting_shows(held, known), _standing(held, known)
     new: dict[object, dict[str, Any]] = {}
     again: list[dict[str, Any]] = []
     for number, posting in enumerate(postings):
@@ -37,21 +50,36 @@ def queue(held: Transaction, postings: Sequence[Posting]) -> None:
         shows = posting.send.kind is OutboxKind.SHOW and posting.request_id is not None
         if shows and lane in waiting:  # however long it was put off: there is news now
             due_at = posting.send.due_at
-            again.append({"id": waiting[lane], "due_at": due_at, "first_due_at": due_at})
+            rank = _rank(posting, lane in standing)
+            again.append({"id": waiting[lane], "due_at": due_at, "first_due_at": due_at, "rank": rank})
         else:
-            new.setdefault(lane if shows else number, outbox_row(posting))
+            new.setdefault(lane if shows else number, outbox_row(posting, stands=lane in standing))
     add(held.connection, OUTBOX, list(new.values()))
     save(held.connection, OUTBOX, again)
 
 
-def outbox_row(posting: Posting) -> dict[str, Any]:
-    """Return a fresh outbox row."""
+def queue_alerts(held: Transaction, request_id: str | None, alerts: Sequence[Send]) -> None:
+    """Queue alerts; of one event the admins are told once an hour, and not while they cannot be told."""
+    for alert in alerts:
+        name, at = f"alert {alert.event}", microseconds(alert.due_at) or 0
+        told = find(held.connection, "SELECT value FROM counters WHERE name IN ({keys})", [name])
+        if told and at - told[0].value < TOLD_EVERY // MICROSECOND:
+            continue
+        waiting = "SELECT id FROM outbox WHERE kind = 'alert' AND event IN ({keys}) LIMIT 1"
+        if find(held.connection, waiting, [alert.event]):
+            continue
+        put(held.connection, COUNTERS, [{"name": name, "value": at}])
+        queue(held, [Posting(request_id, alert)])
+
+
+def outbox_row(posting: Posting, *, stands: bool = False) -> dict[str, Any]:
+    """Return a fresh outbox row; `stands` when the card that it shows does so already."""
     send = posting.send
     return {
         "kind": send.kind.value,
         "address": send.address,
         "event": send.event,
-        "rank": RANK[send.kind],
+        "rank": _rank(posting, stands),
         "request_id": posting.request_id,
         "callback_id": posting.callback_id,
         "due_at": send.due_at,
@@ -62,12 +90,37 @@ def outbox_row(posting: Posting) -> dict[str, Any]:
     }
 
 
-def _waiting_shows(held: Transaction, postings: Sequence[Posting]) -> dict[tuple[str | None, str], int]:
-    ids = [
+def _rank(posting: Posting, stands: bool) -> Rank:
+    match posting.send.kind:
+        case OutboxKind.TELL:
+            return Rank.RENEW
+        case OutboxKind.ALERT:
+            return Rank.NEW
+        case OutboxKind.SHOW if stands:
+            return Rank.RENEW
+        case OutboxKind.SHOW if not posting.is_over:
+            return Rank.NEW
+        case _:
+            return Rank.WORD
+
+
+def _known(postings: Sequence[Posting]) -> list[str]:
+    """Return the requests of which a card may stand or wait already."""
+    return [
         posting.request_id
         for posting in postings
         if posting.request_id and posting.send.kind is OutboxKind.SHOW and not posting.is_new
     ]
+
+
+def _standing(held: Transaction, ids: Sequence[str]) -> set[tuple[str | None, str]]:
+    if not ids:
+        return set()
+    rows = find(held.connection, "SELECT request_id, address FROM posted WHERE request_id IN ({keys})", ids)
+    return {(row.request_id, row.address) for row in rows}
+
+
+def _waiting_shows(held: Transaction, ids: Sequence[str]) -> dict[tuple[str | None, str], int]:
     if not ids:
         return {}
     rows = find(

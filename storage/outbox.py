@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, literal, select, true, update
+from sqlalchemy import Row, delete, select, update
 
 from bot.core.errors import Unknown
 from bot.core.terms import CallbackKind, Entry, ExecutorName, OutboxKind, RequestId, Send
-from bot.ports import EACH_MAX, Callback, Claimed, Letter, Posted
+from bot.ports import Callback, Claimed, Letter, Posted
+from storage.claiming import due_rows, in_turn, take
 from storage.database import Database
 from storage.faults import reaching
 from storage.ledger import Salt
-from storage.mail import Posting, outbox_row, queue
+from storage.mail import Posting, Rank, outbox_row, queue, queue_alerts
 from storage.sent import Finish, let_go
 from storage.statements import add
 from storage.tables import CALLBACKS, LETTERS, OUTBOX, POSTED
 from storage.transaction import Transaction
 from storage.writer import Writer
 
-T = TypeVar("T")
 _BOX = OUTBOX.c
 NOTHING: Mapping[str, int] = MappingProxyType({})
-EACH_MIN = 4  # rows looked at of each address, however many addresses there are
 
 
 class OutboxStore:
@@ -37,28 +35,61 @@ class OutboxStore:
     _salt: Salt
 
     async def claim(
-        self, now: datetime, limit: int, lease: timedelta, under_way: Mapping[str, int] = NOTHING
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        under_way: Mapping[str, int] = NOTHING,
+        full: Collection[str] = (),
     ) -> list[Claimed]:
         """Take rows that are due and not under a live lease, approvals first, in turn between addresses."""
-        due = select(_BOX.id).where(_BOX.due_at <= now).limit(1)
+        any_due = select(_BOX.id).where(_BOX.due_at <= now).limit(1)
         with reaching():
-            if await self._database.read(lambda connection: connection.execute(due).first()) is None:
+            if await self._database.read(lambda connection: connection.execute(any_due).first()) is None:
                 return []
         token = self._salt().hex()
-        return await self._writer.submit(lambda held: _claim(held, now, limit, now + lease, token, under_way))
+
+        def job(held: Transaction) -> list[Claimed]:
+            due = due_rows(held.connection, now, limit)
+            able = [row for row in due if row.rank == Rank.RENEW or row.address not in full]
+            return take(held, in_turn(able, limit, under_way), now + lease, token)
+
+        return await self._writer.submit(job)
 
     async def finish(self, claimed: Claimed, entry: Entry | None, posted: Posted | None = None) -> None:
         """Mark it sent; a lost lease changes nothing."""
         await self._writer.submit(Finish(claimed, entry, posted))
 
-    async def postpone(self, claimed: Claimed, due_at: datetime, problem: str) -> None:
-        """Let it wait; a lost lease changes nothing."""
+    async def postpone(
+        self, claimed: Claimed, due_at: datetime, problem: str, alerts: Sequence[Send] = ()
+    ) -> None:
+        """Let it wait after an attempt; a lost lease changes nothing."""
 
         def job(held: Transaction) -> None:
-            held.connection.execute(
-                update(OUTBOX).where(*_ours(claimed)).values(due_at=due_at, problem=problem, token=None)
-            )
+            waits = update(OUTBOX).where(*_ours(claimed))
+            held.connection.execute(waits.values(due_at=due_at, problem=problem, token=None))
             held.will_be_due(due_at)
+            queue_alerts(held, claimed.request_id, alerts)
+
+        await self._writer.submit(job)
+
+    async def put_back(self, claimed: Claimed, due_at: datetime) -> None:
+        """Let it wait untried; a lost lease changes nothing."""
+
+        def job(held: Transaction) -> None:
+            waits = update(OUTBOX).where(*_ours(claimed))
+            held.connection.execute(waits.values(due_at=due_at, token=None, attempts=_BOX.attempts - 1))
+            if due_at > claimed.send.due_at:  # else it is as due as it was: no reason to look again
+                held.will_be_due(due_at)
+
+        await self._writer.submit(job)
+
+    async def hand_on(self, claimed: Claimed, sends: Sequence[Send]) -> None:
+        """Put others in its place; a lost lease changes nothing."""
+
+        def job(held: Transaction) -> None:
+            if let_go(held, [claimed]):
+                queue(held, [Posting(claimed.request_id, send) for send in sends])
 
         await self._writer.submit(job)
 
@@ -81,7 +112,7 @@ class OutboxStore:
             }
             add(held.connection, LETTERS, [letter])
             held.ledger.append(entry)
-            queue(held, [Posting(claimed.request_id, alert) for alert in alerts])
+            queue_alerts(held, claimed.request_id, alerts)
 
         await self._writer.submit(job)
 
@@ -143,82 +174,6 @@ class OutboxStore:
 
 def _ours(claimed: Claimed) -> tuple[Any, Any]:
     return _BOX.id == claimed.id, _BOX.token == claimed.token
-
-
-def _claim(
-    held: Transaction, now: datetime, limit: int, until: datetime, token: str, under_way: Mapping[str, int]
-) -> list[Claimed]:
-    rows = _in_turn(_due_rows(held.connection, now, limit), limit, under_way)
-    if not rows:
-        return []
-    taken = update(OUTBOX).where(_BOX.id.in_([row.id for row in rows]))
-    held.connection.execute(taken.values(token=token, due_at=until, attempts=_BOX.attempts + 1))
-    held.will_be_due(until)
-    return [_claimed(row, token, until) for row in rows]
-
-
-def _due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
-    """Read the first due rows of every address, so that a storm at one does not hide the others'."""
-    lanes = select(func.min(_BOX.address).label("address")).cte("lanes", recursive=True)
-    following = select(func.min(_BOX.address)).where(_BOX.address > lanes.c.address).scalar_subquery()
-    lanes = lanes.union_all(select(following).where(lanes.c.address.is_not(None)))
-    addresses = connection.execute(select(func.count()).select_from(lanes)).scalar_one()
-    each = max(EACH_MIN, 2 * limit // addresses)
-    box, other = OUTBOX.alias("box"), OUTBOX.alias("other")
-    busy = exists(
-        select(literal(1)).where(
-            other.c.request_id == box.c.request_id,
-            _unindexed(other.c.address) == box.c.address,
-            other.c.token.is_not(None),
-            _unindexed(other.c.due_at) > now,
-        )
-    )
-    first = (
-        select(box)
-        .where(box.c.address == lanes.c.address, _unindexed(box.c.due_at) <= now, ~busy)
-        .order_by(box.c.rank, box.c.due_at, box.c.id)
-        .limit(each)
-    )
-    if connection.dialect.name == "postgresql":
-        found = first.lateral("found")
-        return connection.execute(select(found).select_from(lanes.join(found, true()))).all()
-    ids = first.with_only_columns(box.c.id).correlate(lanes).scalar_subquery()
-    return connection.execute(select(OUTBOX).join_from(lanes, OUTBOX, _BOX.id.in_(ids))).all()
-
-
-def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
-    """Keep PostgreSQL from a column's index, to which its ever-old statistics of a queue would mislead it."""
-    return func.coalesce(column, column)
-
-
-def _in_turn(rows: Sequence[Row[Any]], limit: int, under_way: Mapping[str, int]) -> list[Row[Any]]:
-    """Deal the rows out between addresses; of one request at one address only the first."""
-    turns = Counter(under_way)
-    lanes: set[tuple[str, str]] = set()
-    dealt = []
-    for row in sorted(rows, key=lambda row: (row.rank, row.due_at, row.id)):
-        if row.request_id is not None:
-            if (row.request_id, row.address) in lanes:
-                continue
-            lanes.add((row.request_id, row.address))
-        if turns[row.address] < EACH_MAX:
-            dealt.append((turns[row.address], row))
-            turns[row.address] += 1
-    dealt.sort(key=lambda one: one[0])  # stable: within a turn, rank and due time still order
-    return [row for _, row in dealt[:limit]]
-
-
-def _claimed(row: Row[Any], token: str, until: datetime) -> Claimed:
-    return Claimed(
-        id=row.id,
-        token=token,
-        send=Send(OutboxKind(row.kind), row.address, row.due_at, row.event),
-        request_id=row.request_id,
-        callback_id=row.callback_id,
-        attempts=row.attempts + 1,
-        first_due_at=row.first_due_at,
-        lease_until=until,
-    )
 
 
 def _callback(row: Row[Any]) -> Callback:

@@ -170,8 +170,17 @@ class World:
             stepped = await self.running.parts.sweeping.sweep()
             sent = await self.running.delivering.deliver()
             await self.running.delivering.settle()
-            if not stepped and not sent:
+            if not stepped and not sent and not await self._wait_for_room():
                 return
+
+    async def _wait_for_room(self) -> bool:
+        """Let time pass until an address that was full takes what is due there."""
+        now, until = self.clock.now(), self.running.delivering._full.values()
+        due_at = await self.running.parts.store.next_due()
+        if due_at is None or due_at > now or not any(one > now for one in until):
+            return False
+        self.clock.advance(min(one for one in until if one > now) - now)
+        return True
 
     async def advance(self, **by: float) -> None:
         """Let time pass: `minutes=30`."""

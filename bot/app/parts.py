@@ -88,7 +88,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
     """Put the services together on an open store."""
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     keys = Keys.open(settings.keys, public_url, clock)
-    workspace = _workspace(settings)
+    workspace = _workspace(settings, clock)
     usergroups = Usergroups(workspace, clock) if workspace else None
     policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups)
     trust = LogTrust()
@@ -125,7 +125,7 @@ async def _migrated(settings: Settings) -> None:
     await migrate(url)
 
 
-def _workspace(settings: Settings) -> Workspace | None:
+def _workspace(settings: Settings, clock: Clock) -> Workspace | None:
     if settings.slack_bot_token is None:
         return None
-    return Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    return Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, clock)

@@ -28,7 +28,8 @@ async def check_surfaces(settings: Settings) -> AsyncIterator[Finding]:
     if settings.slack_bot_token is None:
         yield off("Slack is off.", "docs/operating.md says how to turn it on.")
         return
-    workspace = Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+    clock = DatabaseClock()
+    workspace = Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, clock)
     try:
         with repeatable():
             answer = await workspace.client.auth_test()

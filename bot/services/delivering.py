@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.core import effects
 from bot.core.card import Card, card, content_digest
@@ -33,23 +33,26 @@ from bot.ports import (
     Caller,
     Claimed,
     Clock,
+    Full,
     Gone,
     Later,
     Missing,
     Never,
     Notifier,
-    Place,
     Policies,
     Posted,
     RegistryEdit,
+    Shut,
     Signer,
     Store,
+    Turn,
     Unsure,
 )
 
 LEASE = timedelta(seconds=60)  # longer than the longest send, so that nobody sends beside us
 AT_ONCE = 128  # sends under way in one process, `EACH_MAX` of them to one address
 MOMENT = 0.2  # seconds
+LATELY = timedelta(seconds=10)  # after an address was full, it gets one send at a time
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class Delivering:
     public_url: str
     jitter: Callable[[], float]
     _sending: dict[asyncio.Task[None], str] = field(default_factory=dict)  # and to which address
+    _full: dict[str, datetime] = field(default_factory=dict)  # until when, by address
 
     async def deliver(self) -> int:
         """Start sending what is due, as far as places are free; return how many were started."""
@@ -77,8 +81,11 @@ class Delivering:
         free = AT_ONCE - len(self._sending)
         if free <= 0:
             return 0
-        under_way = Counter(self._sending.values())
-        claimed = await self.store.claim(self.clock.now(), free, LEASE, under_way)
+        now = self.clock.now()
+        self._full = {address: until for address, until in self._full.items() if now < until + LATELY}
+        full = {address for address, until in self._full.items() if now < until}
+        under_way = Counter(self._sending.values()) + Counter(dict.fromkeys(self._full, EACH_MAX - 1))
+        claimed = await self.store.claim(now, free, LEASE, under_way, full)
         for row in claimed:
             task = asyncio.create_task(self._send(row))
             self._sending[task] = row.send.address
@@ -104,6 +111,13 @@ class Delivering:
         verb = self._verb(row.send.kind)
         try:
             await verb(row)
+        except Full as full:
+            self._full[row.send.address] = self.clock.now() + full.after
+            await self.store.put_back(row, row.send.due_at)  # so it stays the first of those that wait
+        except Turn as turn:
+            await self.store.put_back(row, self.clock.now() + turn.after)
+        except Shut as shut:
+            await self._again(row, str(shut), shut.after, alarm=f"shut:{shut}")
         except Later as later:
             await self._again(row, str(later), later.after)
         except Unsure as unsure:
@@ -116,9 +130,8 @@ class Delivering:
         except Gone:
             await self._disable(row)
         except Never as never:
-            await self._bury(
-                row, str(never), "card-lost" if row.send.kind is OutboxKind.SHOW else "dead-letter"
-            )
+            event = "card-lost" if row.send.kind is OutboxKind.SHOW else "dead-letter"
+            await self._bury(row, str(never), event)
 
     def _verb(self, kind: OutboxKind) -> Callable[[Claimed], Awaitable[None]]:
         verbs: dict[OutboxKind, Callable[[Claimed], Awaitable[None]]] = {
@@ -157,6 +170,16 @@ class Delivering:
                 # Somebody deleted the card. The database is the truth; a card is a view: put up a new one.
                 if drawn.state is not State.PENDING:
                     return posted
+        try:
+            return await self._put_up(row, notifier, person, drawn, posted)
+        except Full as full:
+            if posted is None:
+                raise
+            raise Turn(full.after, str(full)) from full  # as a change it would be tried at once again
+
+    async def _put_up(
+        self, row: Claimed, notifier: Notifier, person: PersonName | None, drawn: Card, posted: Posted | None
+    ) -> Posted:
         place = await notifier.find(row.send.address, person)
         if row.attempts > 1:  # this one counts too
             # It may stand there since before a crash or a lost answer.
@@ -201,24 +224,19 @@ class Delivering:
             raise Later(timedelta(seconds=2), "its card is not up yet")
 
     async def _alert(self, row: Claimed) -> None:
-        """Tell every admin whom a surface can reach; the audit page shows it in any case."""
-        request = await self._request(row)
-        text = f"{alert(row.send.event, request)} {self._page(request)}"
-        directory = self.policies.current().directory
-        for name in sorted(name for name, person in directory.people.items() if person.admin):
-            notifier, person = self._notifier(f"person:{name}")
-            if notifier is not None:
-                await self._try_to_tell(notifier, f"person:{name}", person, text)
+        """Tell every admin whom a surface can reach, each by a row; the audit page shows it in any case."""
+        if row.send.address == effects.ADMINS:
+            people = self.policies.current().directory.people
+            admins = [f"person:{name}" for name in sorted(people) if people[name].admin]
+            reached = [address for address in admins if self._notifier(address)[0] is not None]
+            await self.store.hand_on(row, [replace(row.send, address=address) for address in reached])
+            return
+        notifier, person = self._notifier(row.send.address)
+        if notifier is not None:
+            request = await self._request(row)
+            place = await notifier.find(row.send.address, person)
+            await notifier.tell(f"{alert(row.send.event, request)} {self._page(request)}", place)
         await self.store.finish(row, None)
-
-    async def _try_to_tell(
-        self, notifier: Notifier, address: str, person: PersonName | None, text: str
-    ) -> None:
-        try:
-            place: Place = await notifier.find(address, person)
-            await notifier.tell(text, place)
-        except (Never, Unsure):
-            return  # this admin cannot be reached there; the others are told all the same
 
     # ── executors ────────────────────────────────────────────────────────────────────────────────
 
@@ -252,7 +270,7 @@ class Delivering:
 
     # ── when it does not work ────────────────────────────────────────────────────────────────────
 
-    async def _again(self, row: Claimed, problem: str, after: timedelta) -> None:
+    async def _again(self, row: Claimed, problem: str, after: timedelta, alarm: str = "") -> None:
         """Try later by the table, or give up when the news is of no use by then."""
         now = self.clock.now()
         due_at = now + max(after, retry_after(row.attempts, self.jitter()))
@@ -265,7 +283,8 @@ class Delivering:
         if due_at >= useless_at:
             await self._bury(row, problem, "dead-letter")
         else:
-            await self.store.postpone(row, due_at, problem)
+            alerts = (Send(OutboxKind.ALERT, effects.ADMINS, now, alarm),) if alarm and row.request_id else ()
+            await self.store.postpone(row, due_at, problem, alerts)
 
     async def _bury(self, row: Claimed, problem: str, event: str) -> None:
         now = self.clock.now()
@@ -279,7 +298,8 @@ class Delivering:
             private={"problem": problem},
         )
         alarm = row.request_id is not None and row.send.kind is not OutboxKind.ALERT
-        alerts = (Send(OutboxKind.ALERT, effects.ADMINS, now, event),) if alarm else ()
+        alarmed = f"{event}:{row.send.address}: {problem}"  # of one cause, the admins are told once an hour
+        alerts = (Send(OutboxKind.ALERT, effects.ADMINS, now, alarmed),) if alarm else ()
         await self.store.bury(row, problem, entry, alerts)
 
     # ── whom and what about ──────────────────────────────────────────────────────────────────────

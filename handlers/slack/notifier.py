@@ -50,7 +50,7 @@ class SlackNotifier:
         """Post a card; raises `Unsure` when nobody knows whether it stands there now."""
         shown = message(card, self.renderer)
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"request": card.request_id}}
-        with unrepeatable():
+        with self.workspace.pace.posting(place.id), unrepeatable():
             said = await self.workspace.client.chat_postMessage(
                 channel=place.id,
                 text=clip(shown.text, FALLBACK_TEXT_MAX),
@@ -71,7 +71,7 @@ class SlackNotifier:
         since = str((self.clock.now() - LOOK_BACK).timestamp())
         cursor = ""
         for _ in range(LOOK_PAGES):
-            with repeatable():
+            with self.workspace.pace.calling("conversations.history"), repeatable():
                 said = await self.workspace.client.conversations_history(
                     channel=place.id, oldest=since, limit=PAGE, include_all_metadata=True, cursor=cursor
                 )
@@ -87,7 +87,7 @@ class SlackNotifier:
     async def update(self, card: Card, posted: Posted) -> Posted:
         """Bring a card up to date; raises `Never` when its message is gone."""
         shown = message(card, self.renderer)
-        with repeatable():
+        with self.workspace.pace.calling("chat.update"), repeatable():
             # `text` alone would delete the blocks.
             await self.workspace.client.chat_update(
                 channel=posted.place,
@@ -100,21 +100,21 @@ class SlackNotifier:
 
     async def reply(self, text: str, posted: Posted) -> None:
         """Add a line to a card's thread."""
-        with unrepeatable():
+        with self.workspace.pace.posting(posted.place), unrepeatable():
             await self.workspace.client.chat_postMessage(
                 channel=posted.place, thread_ts=posted.message, **_plain(text)
             )
 
     async def tell(self, text: str, place: Place) -> None:
         """Say something by itself."""
-        with unrepeatable():
+        with self.workspace.pace.posting(place.id), unrepeatable():
             await self.workspace.client.chat_postMessage(channel=place.id, **_plain(text))
 
     async def _look_up_channels(self) -> None:
         """Read the channels that the bot is in: only there may it post."""
         cursor = ""
         while True:
-            with repeatable():
+            with self.workspace.pace.calling("users.conversations"), repeatable():
                 said = await self.workspace.client.users_conversations(
                     types="public_channel,private_channel", exclude_archived=True, limit=PAGE, cursor=cursor
                 )
@@ -133,7 +133,7 @@ class SlackNotifier:
             raise Never(f"{person} has no account of this Slack workspace in the directory")
         user = users[0]
         if user not in self._chats:
-            with repeatable():
+            with self.workspace.pace.calling("conversations.open"), repeatable():
                 said = await self.workspace.client.conversations_open(users=user)
                 self._chats[user] = str(said["channel"]["id"])
         return self._chats[user]

@@ -1,4 +1,4 @@
-"""Slack's errors become the three that delivering knows: `Later`, `Never`, `Unsure`."""
+"""Slack's errors become those that delivering knows: `Later`, `Shut`, `Never`, `Unsure`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.ports import Later, Missing, Never, Unsure
+from bot.ports import Later, Missing, Never, Shut, Unsure
 
 SOON = timedelta(seconds=5)  # when Slack names no time itself
+WHILE_SHUT = timedelta(minutes=1)  # between two looks whether it takes our token again
 RETRY_AFTER_MAX = timedelta(hours=1)  # a longer Retry-After is asked about again after this
 
 RATE = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 # "Some aspect of the operation may have succeeded before the error was raised", says every method's page.
 UNCLEAR = frozenset({"", "fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+# Nothing that is tried with this token will work, wherever it is tried.
+SHUT = frozenset({"token_revoked", "token_expired", "invalid_auth", "not_authed", "account_inactive"})
 ADVICE = {
     "not_in_channel": "the bot is not in that channel; invite it with /invite",
     "channel_not_found": "there is no such channel that the bot can see",
@@ -36,6 +39,10 @@ ADVICE = {
 }
 # A 200 whose body is no JSON object makes the SDK ask a string for `.get`: AttributeError.
 NO_ANSWER = (aiohttp.ClientError, OSError, SlackClientError, AttributeError, LookupError, ValueError)
+
+
+class Slower(Later):
+    """Slack refused the call for being one too many; it did nothing."""
 
 
 @contextmanager
@@ -66,9 +73,11 @@ def _answered(error: SlackApiError) -> Later | Never | None:
     """Return what a clear answer means; None when nobody knows whether Slack acted."""
     status, headers, code = _status(error), error.response.headers, _code(error)
     if status == 429 or code in RATE:
-        return Later(_retry_after(headers), "Slack wants us to slow down")
+        return Slower(_retry_after(headers), "Slack wants us to slow down")
     if status >= 500 or code in UNCLEAR:
         return None
+    if code in SHUT:
+        return Shut(WHILE_SHUT, _sentence(code))
     return (Missing if code == "message_not_found" else Never)(_sentence(code))
 
 

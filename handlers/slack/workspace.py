@@ -9,6 +9,8 @@ import aiohttp
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.ports import Clock
+from handlers.slack.pace import Pace
 from handlers.slack.troubles import repeatable
 
 CALL_TIMEOUT = 10  # seconds for one call of the Web API
@@ -29,14 +31,15 @@ class Installation:
 
 
 class Workspace:
-    """Slack's Web API with our bot token."""
+    """Slack's Web API with our bot token, and how fast we may call it."""
 
-    def __init__(self, bot_token: str, api_url: str) -> None:
+    def __init__(self, bot_token: str, api_url: str, clock: Clock) -> None:
         # The SDK's default retry posts twice when the connection dies after Slack acted: the outbox retries.
         self.client = AsyncWebClient(
             token=bot_token, base_url=api_url.rstrip("/") + "/", timeout=CALL_TIMEOUT, retry_handlers=[]
         )
         self.bot_token = bot_token
+        self.pace = Pace(clock)
         self._installation: Installation | None = None
 
     async def installation(self) -> Installation:

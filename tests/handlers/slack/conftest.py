@@ -60,9 +60,9 @@ async def slack(clock: FakeClock) -> AsyncIterator[FakeSlack]:
 
 
 @pytest.fixture
-def workspace(slack: FakeSlack) -> Workspace:
+def workspace(slack: FakeSlack, clock: FakeClock) -> Workspace:
     """Our side of that workspace."""
-    return Workspace(slack.state.token, slack.api_url)
+    return Workspace(slack.state.token, slack.api_url, clock)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.core.terms import PersonName, RequestId, State
-from bot.ports import Later, Never, Place, Posted, Unsure
+from bot.ports import Later, Never, Place, Posted, Shut, Unsure
 from handlers.slack import SlackNotifier, Workspace
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import Fault, Message
@@ -102,14 +102,14 @@ async def test_after_a_crash_the_card_is_found_again(
     notifier: SlackNotifier, slack: FakeSlack, ops: Place
 ) -> None:
     posted = await notifier.post(a_card(), ops)
-    for number in range(450):
-        await notifier.tell(f"chatter {number}", ops)
+    for _ in range(450):
+        slack.state.conversations[OPS].messages.append(
+            Message(OPS, slack.state.ts(), "chatter", [], None, None, seen=True)
+        )
     found = await notifier.seek(ID, ops)
     assert found is not None
     assert found.message == posted.message
     slack.channel("#ops").card("Run a database migration")
-    for number in range(450):
-        slack.state.conversations[OPS].messages[number + 1].seen = True
 
 
 async def test_what_was_never_posted_is_not_found(
@@ -232,7 +232,7 @@ async def test_no_clear_answer_is_later_or_unsure(
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize(
     "code",
-    ["token_revoked", "account_inactive", "invalid_auth", "missing_scope", "is_archived", "not_in_channel",
+    ["missing_scope", "is_archived", "not_in_channel",
      "channel_not_found", "invalid_blocks", "edit_window_closed", "is_inactive", "cant_update_message",
      "something_new"],
 )  # fmt: skip
@@ -243,8 +243,19 @@ async def test_a_clear_no_is_never(name: str, code: str, notifier: SlackNotifier
 
 
 @pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    "code", ["token_revoked", "token_expired", "account_inactive", "invalid_auth", "not_authed"]
+)
+async def test_without_a_token_that_slack_takes_the_whole_surface_is_shut(
+    name: str, code: str, notifier: SlackNotifier, slack: FakeSlack
+) -> None:
+    error = await trouble(name, Fault(error=code), notifier, slack)
+    assert isinstance(error, Shut)
+
+
+@pytest.mark.parametrize("name", METHODS)
 async def test_slack_out_of_reach_is_later(name: str, clock: FakeClock) -> None:
-    workspace = Workspace("xoxb-fake", "http://127.0.0.1:9/api")
+    workspace = Workspace("xoxb-fake", "http://127.0.0.1:9/api", clock)
     away = SlackNotifier(workspace, knowing(), clock, RENDERER)
     with pytest.raises(Later):
         await verb(name, away, Place("slack", OPS), Posted(ID, "slack:#ops", OPS, "1.1", 1))

@@ -28,7 +28,7 @@ async def socket(world: World, slack: FakeSlack) -> AsyncIterator[None]:
     app = web.Application()
     surface.install(
         app,
-        workspace=surface.Workspace(slack.state.token, slack.api_url),
+        workspace=surface.Workspace(slack.state.token, slack.api_url, made.clock),
         signing_secret=None,
         app_token=APP_TOKEN,
         public_url=made.public_url,

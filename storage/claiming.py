@@ -1,0 +1,93 @@
+"""Choosing what is sent next: every address in its turn, and at each what matters most."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, literal, select, true, update
+
+from bot.core.terms import OutboxKind, Send
+from bot.ports import EACH_MAX, Claimed
+from storage.tables import OUTBOX
+from storage.transaction import Transaction
+
+T = TypeVar("T")
+_BOX = OUTBOX.c
+EACH_MIN = 4  # rows looked at of each address, however many addresses there are
+
+
+def take(held: Transaction, rows: Sequence[Row[Any]], until: datetime, token: str) -> list[Claimed]:
+    """Lease rows to whoever holds the token."""
+    if not rows:
+        return []
+    taken = update(OUTBOX).where(_BOX.id.in_([row.id for row in rows]))
+    held.connection.execute(taken.values(token=token, due_at=until, attempts=_BOX.attempts + 1))
+    held.will_be_due(until)
+    return [_claimed(row, token, until) for row in rows]
+
+
+def due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
+    """Read the first due rows of every address, so that a storm at one does not hide the others'."""
+    lanes = select(func.min(_BOX.address).label("address")).cte("lanes", recursive=True)
+    following = select(func.min(_BOX.address)).where(_BOX.address > lanes.c.address).scalar_subquery()
+    lanes = lanes.union_all(select(following).where(lanes.c.address.is_not(None)))
+    addresses = connection.execute(select(func.count()).select_from(lanes)).scalar_one()
+    each = max(EACH_MIN, 2 * limit // addresses)
+    box, other = OUTBOX.alias("box"), OUTBOX.alias("other")
+    busy = exists(
+        select(literal(1)).where(
+            other.c.request_id == box.c.request_id,
+            _unindexed(other.c.address) == box.c.address,
+            other.c.token.is_not(None),
+            _unindexed(other.c.due_at) > now,
+        )
+    )
+    first = (
+        select(box)
+        .where(box.c.address == lanes.c.address, _unindexed(box.c.due_at) <= now, ~busy)
+        .order_by(box.c.rank, box.c.due_at, box.c.id)
+        .limit(each)
+    )
+    if connection.dialect.name == "postgresql":
+        found = first.lateral("found")
+        return connection.execute(select(found).select_from(lanes.join(found, true()))).all()
+    ids = first.with_only_columns(box.c.id).correlate(lanes).scalar_subquery()
+    return connection.execute(select(OUTBOX).join_from(lanes, OUTBOX, _BOX.id.in_(ids))).all()
+
+
+def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
+    """Keep PostgreSQL from a column's index, to which its ever-old statistics of a queue would mislead it."""
+    return func.coalesce(column, column)
+
+
+def in_turn(rows: Sequence[Row[Any]], limit: int, under_way: Mapping[str, int]) -> list[Row[Any]]:
+    """Deal the rows out between addresses; of one request at one address only the first."""
+    turns = Counter(under_way)
+    lanes: set[tuple[str, str]] = set()
+    dealt = []
+    for row in sorted(rows, key=lambda row: (row.rank, row.due_at, row.id)):
+        if row.request_id is not None:
+            if (row.request_id, row.address) in lanes:
+                continue
+            lanes.add((row.request_id, row.address))
+        if turns[row.address] < EACH_MAX:
+            dealt.append((turns[row.address], row))
+            turns[row.address] += 1
+    dealt.sort(key=lambda one: one[0])  # stable: within a turn, rank and due time still order
+    return [row for _, row in dealt[:limit]]
+
+
+def _claimed(row: Row[Any], token: str, until: datetime) -> Claimed:
+    return Claimed(
+        id=row.id,
+        token=token,
+        send=Send(OutboxKind(row.kind), row.address, row.due_at, row.event),
+        request_id=row.request_id,
+        callback_id=row.callback_id,
+        attempts=row.attempts + 1,
+        first_due_at=row.first_due_at,
+        lease_until=until,
+    )
