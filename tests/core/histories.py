@@ -100,8 +100,10 @@ def new_requests(draw: st.DrawFn) -> Change:
     plan = replace(
         a_plan(escalations=tuple(sorted(draw(st.lists(escalations, max_size=3)), key=lambda e: e.after))),
         stages=draw(stages()),
-        executor=draw(st.sampled_from((RUNNER, None))),
-        effect=draw(st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 8, Effect.ALLOW, Effect.DENY))),
+        executor=draw(st.sampled_from((RUNNER, RUNNER, RUNNER, None))),
+        effect=draw(
+            st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 6, Effect.ALLOW, Effect.ALLOW, Effect.DENY))
+        ),
     )
     request = a_request(plan=plan, due_at=None)
     return opened(request, draw(rosters), an_actor(AGENT, kind=ActorKind.AGENT), NOON)
