@@ -7,7 +7,7 @@ The engine (cel-expr-python 0.1.3) returns evaluation errors as *truthy strings*
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -15,12 +15,13 @@ from threading import Lock
 
 from cel_expr_python import cel
 
-from bot.core.policy import Condition, ConditionError
+from bot.core.policy import Condition, ConditionError, Together
 from bot.core.terms import Json
 
 LENGTH_MAX = 1000  # characters
 WALKS_MAX = 4  # comprehensions (`all`, `exists`, `map` …) in one condition, none inside another
 WALKED_MAX = 2_000  # members, over all levels, that a condition with a walk may see; 0.1 s at worst
+BITS = 62  # conditions in one program: the engine's whole numbers have 63 bits and a sign
 WALKS = ("all", "exists", "exists_one", "map", "filter")
 TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -41,6 +42,8 @@ TYPES: Mapping[str, cel.Type] = {
     "map": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
 }
 ENGINE_FAULTS = (RuntimeError, TypeError, ValueError, OverflowError, KeyError, AttributeError, RecursionError)
+Used = tuple[tuple[str, str], ...]
+Source = tuple[str, tuple[tuple[str, str], ...]]  # the text as the engine gets it, and the variables' types
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,10 @@ def compile_condition(text: str, variables: Mapping[str, str]) -> Condition:
     tokens = [token for token in _tokens(text) if token.kind != "space"]
     _check_names(text, tokens, variables)
     walks = _check_walks(text, tokens)
+    aliased, known = _aliased(text, tokens), tuple(sorted(variables.items()))
     with _engine:
-        expression = _compiled(_aliased(text, tokens), tuple(sorted(variables.items())))
-    used = _used(tokens, variables)
-    return _Condition(expression, used, walks)
+        expression = _compiled(aliased, known)
+    return _Condition(expression, _used(tokens, variables), walks, (aliased, known))
 
 
 def _tokens(text: str) -> Iterator[Token]:
@@ -140,7 +143,7 @@ def _aliased(text: str, tokens: list[Token]) -> str:
     return "".join(letters)
 
 
-def _used(tokens: list[Token], variables: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _used(tokens: list[Token], variables: Mapping[str, str]) -> Used:
     """Return the variables the condition names, each as the engine and as the caller calls it."""
     used = {token.text: token.text for token in tokens if token.kind == "name" and token.text in variables}
     for index, member in _members(tokens):
@@ -183,17 +186,40 @@ def _compiled(text: str, variables: tuple[tuple[str, str], ...]) -> cel.Expressi
 class _Condition:
     """One compiled condition. Only one thread at a time is inside the engine with it."""
 
-    __slots__ = ("_expression", "_lock", "_used", "_walks")
+    __slots__ = ("_expression", "_lock", "source", "used", "walks")
 
-    def __init__(self, expression: cel.Expression, used: tuple[tuple[str, str], ...], walks: bool) -> None:
+    def __init__(self, expression: cel.Expression, used: Used, walks: bool, source: Source) -> None:
         self._expression = expression
-        self._used = used
-        self._walks = walks
+        self.used = used
+        self.walks = walks
+        self.source = source
         self._lock = Lock()
 
+    def among(self, conditions: Sequence[Condition | None]) -> Together | None:
+        """Return one program for all of them; None where they do not fit into one. See `Together`."""
+        known = [one for one in conditions if isinstance(one, _Condition)]
+        variables = self.source[1]
+        if any(one.source[1] != variables for one in known):
+            return None
+        parts = [
+            [
+                f"(({one.source[0]}\n)?{1 << bit}:0)"  # a comment may end a condition, hence the line's end
+                for bit, one in enumerate(conditions[first : first + BITS])
+                if isinstance(one, _Condition)
+            ]
+            for first in range(0, len(conditions), BITS)
+        ]
+        try:
+            with _engine:
+                programs = [_environment(variables).compile(_sum(some)) if some else None for some in parts]
+        except ENGINE_FAULTS:
+            return None  # nested too deeply for one text
+        used = tuple(dict.fromkeys(pair for one in known for pair in one.used))
+        return _Together(programs, used, any(one.walks for one in known))
+
     def __call__(self, values: Mapping[str, Json]) -> bool:
-        given = {ours: values[theirs] for ours, theirs in self._used if theirs in values}
-        if self._walks and _size(given) > WALKED_MAX:
+        given = {ours: values[theirs] for ours, theirs in self.used if theirs in values}
+        if self.walks and _size(given) > WALKED_MAX:
             raise ConditionError("what this condition walks over is too large")
         try:
             with self._lock:
@@ -206,6 +232,46 @@ class _Condition:
         if result is False:
             return False
         raise ConditionError("the condition has no boolean value")
+
+
+class _Together:
+    """Several conditions as sums of powers of two, so that one call of the engine answers all of them."""
+
+    __slots__ = ("_lock", "_programs", "_used", "_walks")
+
+    def __init__(self, programs: Sequence[cel.Expression | None], used: Used, walks: bool) -> None:
+        self._programs = programs
+        self._used = used
+        self._walks = walks
+        self._lock = Lock()
+
+    def __call__(self, values: Mapping[str, Json]) -> int:
+        given = {ours: values[theirs] for ours, theirs in self._used if theirs in values}
+        if self._walks and _size(given) > WALKED_MAX:
+            raise ConditionError("what one of these conditions walks over is too large")
+        held = 0
+        try:
+            with self._lock:
+                for place, program in enumerate(self._programs):
+                    if program is not None:
+                        held |= _whole(program.eval(data=given)) << place * BITS
+        except ENGINE_FAULTS as error:
+            raise ConditionError("one of these conditions could not be evaluated") from error
+        return held
+
+
+def _whole(value: cel.Value) -> int:
+    if value.type() != cel.Type.INT:
+        raise ConditionError("one of these conditions has no boolean value")
+    return int(value.value())
+
+
+def _sum(terms: Sequence[str]) -> str:
+    """Write a sum of terms as a tree: the engine takes no deep nesting."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return f"({_sum(terms[:half])}+{_sum(terms[half:])})"
 
 
 def _size(value: Json) -> int:

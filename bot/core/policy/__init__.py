@@ -4,7 +4,15 @@ from bot.core.policy.bundle import read_bundle
 from bot.core.policy.cases import Case, CaseResult, Play, read_cases, run_cases, uncovered
 from bot.core.policy.directory import read_directory
 from bot.core.policy.explaining import Considered, Explanation, explain
-from bot.core.policy.model import Bundle, Compile, Condition, ConditionError, Directory, matches_pattern
+from bot.core.policy.model import (
+    Bundle,
+    Compile,
+    Condition,
+    ConditionError,
+    Directory,
+    Together,
+    matches_pattern,
+)
 from bot.core.policy.planning import Commit, candidates, denies, frozen_by, plan
 from bot.core.policy.problems import PolicyBroken, Problem
 from bot.core.policy.quorums import barred, satisfiable
@@ -25,6 +33,7 @@ __all__ = [
     "Play",
     "PolicyBroken",
     "Problem",
+    "Together",
     "barred",
     "candidates",
     "denies",

@@ -10,6 +10,8 @@ from bot.core.policy import building, checking
 from bot.core.policy.conditions import Conditions
 from bot.core.policy.directory import digest_of
 from bot.core.policy.grammar import BUNDLE, DEFAULTS, RULE
+from bot.core.policy.index import Index
+from bot.core.policy.merging import Merger
 from bot.core.policy.model import (
     ActionType,
     Bundle,
@@ -75,6 +77,8 @@ def read_bundle(files: Mapping[str, str], compiler: Compile, directory: Director
         calendars=calendars,
         rules=ordered,
         by_action=by_action,
+        indexes={name: Index(name, rules, calendars) for name, rules in by_action.items()},
+        merger=Merger(defaults.rule),
         files=dict(files),
         warnings=tuple(sorted(everything.warnings)),
     )

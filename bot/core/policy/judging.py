@@ -68,6 +68,13 @@ def mismatch(rule: Rule, ask: Facts, bundle: Bundle) -> Clause | str | None:
     return None
 
 
+def matching(ask: Facts, bundle: Bundle) -> list[Rule]:
+    """Return the rules that match, by id; `mismatch` says of any other one why it does not."""
+    if (index := bundle.indexes.get(ask.action.name)) is not None:
+        return index.matching(ask)
+    return [rule for rule in bundle.rules_for(ask.action.name) if mismatch(rule, ask, bundle) is None]
+
+
 def _met(clause: Clause, ask: Facts, strict: bool) -> bool:
     value = value_at(clause, ask)
     if value is MISSING:

@@ -10,8 +10,9 @@ from itertools import chain
 from bot.core.policy.judging import Facts, holds
 from bot.core.policy.model import Rule, StageRule
 from bot.core.policy.references import shared
-from bot.core.terms import Address, Escalation, ReasonRule, Stage
+from bot.core.terms import Address, Escalation, ReasonRule, RuleId, Stage
 
+KNOWN_MAX = 1000  # sets of rules: some megabytes at most
 STRICTNESS = {rule: place for place, rule in enumerate(ReasonRule)}
 
 
@@ -30,6 +31,28 @@ class Demands:
     reason_rule: ReasonRule
     reactions: bool
     reveal_reviewers: bool
+
+
+class Merger:
+    """Merges; what rules come to is kept where no condition of a stage has a say in it."""
+
+    __slots__ = ("_known", "_silent")
+
+    def __init__(self, silent: Rule) -> None:
+        self._silent = silent
+        self._known: dict[tuple[RuleId, ...], Demands] = {}
+
+    def demands(self, rules: Sequence[Rule], ask: Facts) -> Demands:
+        """Return what `merged` returns."""
+        names = tuple([rule.id for rule in rules])
+        known = self._known.get(names)
+        if known is not None:
+            return known
+        found = merged(rules, self._silent, ask)
+        stages = chain(self._silent.stages, *(rule.stages for rule in rules))
+        if len(self._known) < KNOWN_MAX and all(stage.when is None for stage in stages):
+            self._known[names] = found
+        return found
 
 
 def merged(rules: Sequence[Rule], silent: Rule, ask: Facts) -> Demands:

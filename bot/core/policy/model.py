@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 from bot.core.terms import (
     Address,
@@ -26,8 +27,26 @@ from bot.core.terms import (
     Stage,
 )
 
-Condition = Callable[[Mapping[str, Json]], bool]
-"""Evaluates to a boolean, or raises `ConditionError`: never anything else."""
+if TYPE_CHECKING:
+    from bot.core.policy.index import Index
+    from bot.core.policy.merging import Merger
+
+Together = Callable[[Mapping[str, Json]], int]
+"""Evaluates several conditions at once: bit n says whether the nth holds. Raises `ConditionError` if one has
+no boolean value."""
+
+
+class Condition(Protocol):
+    """A compiled condition."""
+
+    def __call__(self, values: Mapping[str, Json], /) -> bool:
+        """Evaluate to a boolean, or raise `ConditionError`: never anything else."""
+        ...
+
+    def among(self, conditions: Sequence[Condition | None]) -> Together | None:
+        """Return one evaluation of all of these, itself among them, if there can be one."""
+        ...
+
 
 Compile = Callable[[str, Mapping[str, str]], Condition]
 """Compiles a condition against its variables' types (`params.rows`: `int`); raises `ConditionError`."""
@@ -202,6 +221,8 @@ class Bundle:
     calendars: Mapping[str, Calendar]
     rules: tuple[Rule, ...]  # by id
     by_action: Mapping[str, tuple[Rule, ...]]  # of the catalog: the rules that can ever match it
+    indexes: Mapping[str, Index]  # of the same rules
+    merger: Merger
     files: Mapping[str, str]
     warnings: tuple[str, ...] = ()
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from bot.core.canonical import canonical
 from bot.core.durations import iso_duration
 from bot.core.errors import ActsForNobody, Malformed, NotItsExecutor
-from bot.core.policy.judging import Facts, facts, mismatch, use
-from bot.core.policy.merging import Demands, merged
+from bot.core.policy.judging import Facts, facts, matching, mismatch, use
+from bot.core.policy.merging import Demands
 from bot.core.policy.model import ActionType, Bundle, Directory, Otherwise, Rule, matches_pattern
 from bot.core.policy.validating import validate
 from bot.core.terms import (
@@ -86,7 +86,7 @@ def plan(
     asked = _facts(agent, ask, now)
     judged = judge(bundle, asked, used)
     required = judged.rules if judged.effect is not Effect.DENY else ()
-    demands = merged(required, bundle.defaults.rule, asked)
+    demands = bundle.merger.demands(required, asked)
     waits = judged.effect is Effect.REQUIRE_APPROVAL
     if waits and demands.requester_reason and not (ask.justification or "").strip():
         sentence = "The policy wants a justification for this action."
@@ -146,20 +146,20 @@ def _facts(agent: Agent, ask: Ask, now: datetime) -> Facts:
 def judge(bundle: Bundle, asked: Facts, used: Mapping[str, int]) -> Judgement:
     """Weigh every matching rule: deny before require before allow."""
     known = asked.action.name in bundle.actions
-    matching = [rule for rule in bundle.rules_for(asked.action.name) if mismatch(rule, asked, bundle) is None]
-    if denying := tuple(rule for rule in matching if rule.effect is Effect.DENY):
+    found = matching(asked, bundle)
+    if denying := tuple(rule for rule in found if rule.effect is Effect.DENY):
         return Judgement(Effect.DENY, denying, _reasons(denying))
     if not known and bundle.defaults.unknown_action is Otherwise.DENY:
         return Judgement(Effect.DENY, (), UNKNOWN)
-    spent = [rule for rule in matching if _is_spent(rule, asked, used)]
-    requiring = tuple(rule for rule in matching if rule.effect is Effect.REQUIRE_APPROVAL or rule in spent)
+    spent = [rule for rule in found if rule.limit and _is_spent(rule, asked, used)]
+    requiring = tuple(rule for rule in found if rule.effect is Effect.REQUIRE_APPROVAL or rule in spent)
     if requiring:
         return Judgement(Effect.REQUIRE_APPROVAL, requiring, _reasons(requiring) or _spent(spent))
     if not known:
         return Judgement(Effect.REQUIRE_APPROVAL, (), UNKNOWN)
-    if matching:
-        uses = tuple(use(rule, rule.limit, asked) for rule in matching if rule.limit)
-        return Judgement(Effect.ALLOW, tuple(matching), _reasons(matching), uses)
+    if found:
+        uses = tuple(use(rule, rule.limit, asked) for rule in found if rule.limit)
+        return Judgement(Effect.ALLOW, tuple(found), _reasons(found), uses)
     if bundle.defaults.no_match is Otherwise.DENY:
         return Judgement(Effect.DENY, (), UNSPOKEN)
     return Judgement(Effect.REQUIRE_APPROVAL, (), UNSPOKEN)
