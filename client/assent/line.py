@@ -116,7 +116,7 @@ class Line:
             except HTTPError as error:
                 response = error  # an answer like any other
             with response:
-                return _Answer(response.status, response.headers, _all(response))
+                return _Answer(response.status, response.headers, _all(response, response.headers))
         except URLError as error:
             for_good = isinstance(error.reason, ssl.SSLCertVerificationError)
             raise _Lost(str(error.reason), for_good=for_good) from None
@@ -139,10 +139,12 @@ def _written(body: Json) -> bytes:
         raise Misused(f"this cannot be written as JSON: {error}") from None
 
 
-def _all(response: IO[bytes]) -> bytes:
+def _all(response: IO[bytes], headers: Mapping[str, str]) -> bytes:
     body = response.read(ANSWER_MAX + 1)
     if len(body) > ANSWER_MAX:
         raise _Lost("its answer is too long")
+    if headers.get("Content-Length", str(len(body))) != str(len(body)):
+        raise _Lost("its answer was cut off")  # http.client says nothing of it
     return body
 
 

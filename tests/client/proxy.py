@@ -25,11 +25,10 @@ class Network:
         """Pass one request on, and perhaps its answer back."""
         body = await request.read()
         headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+        url = self.upstream + request.path_qs
         async with (
             aiohttp.ClientSession() as http,
-            http.request(
-                request.method, self.upstream + request.path_qs, data=body, headers=headers
-            ) as answer,
+            http.request(request.method, url, data=body, headers=headers) as answer,
         ):
             self.passed.append(f"{request.method} {request.path}")
             said = await answer.read()

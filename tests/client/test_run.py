@@ -34,9 +34,7 @@ async def test_an_approved_command_runs_once_and_its_outcome_is_known(server: As
     assert seen["outcome"]["note"].startswith("exit 0 after ")
 
 
-async def test_spaces_and_metacharacters_reach_the_command_as_they_are(
-    server: Assent, tmp_path: Path
-) -> None:
+async def test_spaces_and_metacharacters_reach_the_command_as_is(server: Assent, tmp_path: Path) -> None:
     hostile = ["a b", "$HOME", "; touch owned", "`touch owned`", "*", "'\"\\", "--json", "--", "é\u202e", ""]
     command = await server.begin("run", "--", "printf", "%s\\0", *hostile, cwd=tmp_path)
     await server.decide("approve")

@@ -141,11 +141,14 @@ class Assent:
     async def pending(self, name: str = "ana") -> Answer:
         """Wait until something waits for a person; return it."""
         token = await self.person(name)
-        async with asyncio.timeout(PATIENCE):
-            while not (waiting := (await self.call(token, "GET", "/v1/inbox"))["requests"]):
-                await asyncio.sleep(0.02)
-        request: Answer = waiting[0]
-        return request
+        waiting: list[Answer] = []
+
+        async def found() -> list[Answer]:
+            waiting[:] = (await self.call(token, "GET", "/v1/inbox"))["requests"]
+            return waiting
+
+        await until(found)
+        return waiting[0]
 
     async def decide(self, verdict: str, reason: str | None = None, name: str = "ana") -> Answer:
         """Decide what waits for a person; return the request as it was."""
