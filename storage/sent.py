@@ -35,6 +35,10 @@ def finish_all(held: Transaction, group: Sequence[Finish]) -> None:
         if one.entry is not None:
             held.ledger.append(one.entry)
     put(held.connection, POSTED, list(standing.values()))
+    if standing:  # what was queued while the first card was on its way up is a change of it by now
+        requests, addresses = zip(*standing, strict=True)
+        renew = "UPDATE outbox SET rank = 0 WHERE kind = 'show' AND (request_id, address) IN ({keys})"
+        drop(held.connection, renew, requests, addresses)
 
 
 def let_go(held: Transaction, claims: Sequence[Claimed]) -> set[int]:

@@ -92,6 +92,15 @@ async def test_a_change_of_a_card_goes_before_new_cards_and_they_before_what_is_
     assert order == [standing.id, late.id, over.id]
 
 
+async def test_what_was_queued_while_a_card_went_up_is_a_change_of_it(store: DatabaseStore) -> None:
+    request = a_request()
+    await store.commit(asked(request, sends=(show(),)))
+    (claimed,) = await store.claim(NOON, 1, HOUR)
+    await store.commit(approved(request, sends=(show(1),), callback=None))
+    await store.finish(claimed, None, Posted(request.id, OPS, "C1", "1.1", 1))
+    assert len(await store.claim(NOON + MINUTE, 1, MINUTE, {}, {OPS})) == 1
+
+
 async def shown_after(store: DatabaseStore, other: Request) -> Request:
     """Make a request whose card stands, while another one waits; return it."""
     request = a_request()
