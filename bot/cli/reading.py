@@ -50,6 +50,6 @@ def seconds(text: str) -> float:
 
 def port(text: str) -> int:
     """Read a port; 0 is any free one."""
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
         raise ArgumentTypeError(f"{text!a} is not a port")
     return int(text)

@@ -64,6 +64,7 @@ def lay(port: int) -> Ground:
 def _settings(folder: Path, port: int) -> Settings:
     """Return settings that take nothing from the environment: no account anywhere is touched."""
     return Settings(
+        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own argument
         database_url=f"sqlite:///{folder}/assent.db",
         policy=folder / "policy",
         keys=folder / "keys",

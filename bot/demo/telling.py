@@ -144,6 +144,6 @@ TELLERS: Mapping[EntryKind, Teller] = {
     EntryKind.OVERDUE: _always("overdue", "the executor has not said what became of it", BAD),
     EntryKind.OUTCOME: _outcome,
     EntryKind.SIGNED_IN: _signed_in,
-    EntryKind.BUNDLE_LOADED: _always("policy", "a new bundle is in force", CALM),
+    EntryKind.BUNDLE_LOADED: _always("policy", "this bundle is in force", CALM),
     EntryKind.BUNDLE_REFUSED: _always("policy", "the edit does not load; the last good one stays", BAD),
 }

@@ -29,6 +29,7 @@ import contextlib
 import hmac
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -157,13 +158,18 @@ def signed(body: bytes, headers: dict[str, str], secret: str, now: float) -> boo
     """Say whether a callback carries our signature, made lately (Standard Webhooks, `v1`)."""
     named = {name.lower(): value for name, value in headers.items()}
     seconds, message_id = named.get("webhook-timestamp", ""), named.get("webhook-id", "")
-    if not seconds.isdigit() or abs(now - int(seconds)) > TOLERANCE:
+    if not re.fullmatch("[0-9]{1,11}", seconds) or abs(now - int(seconds)) > TOLERANCE:
         return False
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    mine = hmac.digest(key, f"{message_id}.{seconds}.".encode() + body, "sha256")
+    mine = hmac.digest(key, _raw(f"{message_id}.{seconds}.") + body, "sha256")
     marks = (mark.partition(",") for mark in named.get("webhook-signature", "").split())
     own = base64.b64encode(mine)
-    return any(version == "v1" and hmac.compare_digest(mark.encode(), own) for version, _, mark in marks)
+    return any(version == "v1" and hmac.compare_digest(_raw(mark), own) for version, _, mark in marks)
+
+
+def _raw(text: str) -> bytes:
+    """Return a header's bytes, whatever they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _jti(grant: str) -> str:
