@@ -36,13 +36,13 @@ def run(first: Change, history: History) -> Judge:
     return judge
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(new_requests(), st.lists(st.tuples(pauses, wishes), min_size=4, max_size=20))
 def test_no_history_is_approved_without_its_quorum(first: Change, history: History) -> None:
     run(first, history)
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(new_requests(), st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20))
 def test_not_even_when_the_clock_jumps_back_and_forth(first: Change, history: History) -> None:
     run(first, history)
