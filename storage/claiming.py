@@ -16,7 +16,8 @@ from storage.transaction import Transaction
 
 T = TypeVar("T")
 _BOX = OUTBOX.c
-EACH_MIN = 4  # rows looked at of each address, however many addresses there are
+LOOK_MAX = 500  # rows looked at in one claim, of all addresses together …
+EACH_MIN = 4  # … but of each at least so many
 
 
 def take(held: Transaction, rows: Sequence[Row[Any]], until: datetime, token: str) -> list[Claimed]:
@@ -35,7 +36,7 @@ def due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row[
     following = select(func.min(_BOX.address)).where(_BOX.address > lanes.c.address).scalar_subquery()
     lanes = lanes.union_all(select(following).where(lanes.c.address.is_not(None)))
     addresses = connection.execute(select(func.count()).select_from(lanes)).scalar_one()
-    each = max(EACH_MIN, 2 * limit // addresses)
+    each = min(limit, max(EACH_MIN, LOOK_MAX // addresses))
     box, other = OUTBOX.alias("box"), OUTBOX.alias("other")
     busy = exists(
         select(literal(1)).where(
