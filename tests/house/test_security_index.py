@@ -171,6 +171,7 @@ POINTS: dict[int, tuple[str, ...]] = {
     30: (
         f"{ONCE}::test_looking_at_a_sign_in_link_spends_nothing_and_posting_it_twice_works_once",
         f"{ONCE}::test_a_persons_token_is_short_and_nothing_makes_it_longer",
+        "core/test_notes.py::test_a_person_is_told_in_chat_what_was_done_with_their_token_or_web_session",
     ),
     31: (
         f"{ONCE}::test_nobody_reads_a_page_or_the_log_without_signing_in",

@@ -184,8 +184,8 @@ async def test_a_parameter_that_is_let_through_unknown_is_on_the_page_and_in_the
     plain = await small_world.agent.asks("db.migrate", **ASK)
     odd = await small_world.agent.asks("db.migrate", **ASK, after="rm -rf /")
     assert odd["digest"] != plain["digest"]
-    shown = (await (await small_world.person("ana")).inbox())[-1]
-    assert shown["action"]["parameters"]["after"] == "rm -rf /"
+    inbox = {one["id"]: one for one in await (await small_world.person("ana")).inbox()}
+    assert inbox[odd["id"]]["action"]["parameters"]["after"] == "rm -rf /"
 
 
 # ── 17: a planted secret ─────────────────────────────────────────────────────────────────────────
