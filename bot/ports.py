@@ -370,7 +370,27 @@ class Identities(Protocol):
     async def end_session(self, hash: str) -> None: ...
 
 
-class Store(Requests, Outbox, Log, Identities, Protocol):
+class Installations(Protocol):
+    """Where a surface's app is installed, and leave to install it."""
+
+    async def installations(self) -> Mapping[str, bytes]:
+        """Return every place (`T…`, `E…`) with its sealed credentials."""
+        ...
+
+    async def put_installation(self, place: str, sealed: bytes, entry: Entry) -> None: ...
+    async def rotate_installation(self, place: str, old: bytes, new: bytes) -> bool:
+        """Put new credentials in the place of old ones; False when another replica was first."""
+        ...
+
+    async def drop_installation(self, place: str, entry: Entry) -> None: ...
+    async def put_leave(self, hash: str, expires_at: datetime, entry: Entry) -> None: ...
+    async def has_leave(self, hash: str, now: datetime) -> bool: ...
+    async def take_leave(self, hash: str, now: datetime) -> bool:
+        """Use a leave, once; False when it was used, is over, or never was."""
+        ...
+
+
+class Store(Requests, Outbox, Log, Identities, Installations, Protocol):
     """Everything that is remembered."""
 
     async def now(self) -> datetime:

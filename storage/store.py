@@ -14,6 +14,7 @@ from storage.database import Database, database_of
 from storage.faults import reaching
 from storage.hub import Hub, log_size
 from storage.identities import IdentityStore
+from storage.installations import InstallationStore
 from storage.journal import LogStore
 from storage.ledger import Salt
 from storage.outbox import OutboxStore
@@ -21,7 +22,7 @@ from storage.requests import RequestStore
 from storage.writer import Writer
 
 
-class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore):
+class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore, InstallationStore):
     """`bot.ports.Store` on a database."""
 
     def __init__(self, database: Database, salt: Salt, seen: int) -> None:

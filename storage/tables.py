@@ -257,6 +257,23 @@ class LinkRow(Row, table=True):
     expires_at: datetime = Field(sa_type=Instant)
 
 
+class InstallationRow(Row, table=True):
+    """Where a surface's app is installed: a Slack workspace or organisation, with its sealed credentials."""
+
+    __tablename__ = "installations"
+    place: str = Field(sa_type=Line, primary_key=True)
+    sealed: bytes
+    at: datetime = Field(sa_type=Instant)
+
+
+class LeaveRow(Row, table=True):
+    """Leave to install a surface's app once, by the SHA-256 of its token."""
+
+    __tablename__ = "leaves"
+    hash: str = Field(sa_type=Line, primary_key=True)
+    expires_at: datetime = Field(sa_type=Instant)
+
+
 METADATA = Row.metadata
 
 
@@ -271,3 +288,4 @@ OUTBOX, LETTERS, CALLBACKS, POSTED = table(OutboxRow), table(LetterRow), table(C
 COUNTERS, USES, REGISTRY_HEAD = table(CounterRow), table(UseRow), table(RegistryHeadRow)
 AGENTS, EXECUTORS, KEYS, FREEZES = table(AgentRow), table(ExecutorRow), table(KeyRow), table(FreezeRow)
 SESSIONS, LINKS = table(SessionRow), table(LinkRow)
+INSTALLATIONS, LEAVES = table(InstallationRow), table(LeaveRow)
