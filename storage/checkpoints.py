@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.core.log import LogBroken, parse_note
 from bot.ports import Checkpoint
 
 LATEST = "latest.note"
@@ -13,15 +15,24 @@ LATEST = "latest.note"
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFolder:
-    """The newest note, and the last one of each day."""
+    """The newest note, and the last one of each day; several replicas may share the folder."""
 
     folder: Path
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Write the note durably as the newest and as its day's last; raises `OSError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in (f"{checkpoint.at:%Y-%m-%d}.note", LATEST):
-            self._write(name, checkpoint.note)
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # else a slower replica could step back between look and write
+            for name in (f"{checkpoint.at:%Y-%m-%d}.note", LATEST):
+                if self._size(name) < checkpoint.size:
+                    self._write(name, checkpoint.note)
+
+    def _size(self, name: str) -> int:
+        try:
+            return int(parse_note((self.folder / name).read_bytes()).body.split("\n")[1])
+        except (FileNotFoundError, LogBroken, ValueError, IndexError):
+            return -1  # none, or none that can be read: any note is better
 
     def _write(self, name: str, note: str) -> None:
         unfinished = self.folder / f".{name}.unfinished"

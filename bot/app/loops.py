@@ -10,12 +10,14 @@ import structlog
 
 from bot.app.parts import Parts
 from bot.clock import SKEW_ALARM, DatabaseClock, monotonic, wall
+from bot.core.log import LogBroken
 from bot.core.terms import SYSTEM, Change, Entry, EntryKind
 from bot.services.delivering import Delivering
 from bot.settings import CHECKPOINT_EVERY, CLOCK_EVERY, POLICY_EVERY, SWEEP_EVERY
 from handlers.clock import Bell, Metronome
 
 SILENCE_MAX = timedelta(seconds=10)  # RELIABILITY.md R10: a loop that stopped is seen within this
+LATE_MAX = timedelta(seconds=60)  # likewise: what should have happened and did not
 CHECKPOINT_PAUSE = 0.2  # seconds between two checkpoints under a stream of approvals
 SIGNED = frozenset({EntryKind.APPROVED, EntryKind.REDEEMED})  # after these a checkpoint is signed at once
 
@@ -40,7 +42,7 @@ class Loops:
     def start(self) -> None:
         """Start every loop in the running event loop."""
         self._parts.store.on_earlier(self._earlier)
-        self._sweeper.every(CHECKPOINT_EVERY, self._parts.auditing.checkpoint, "checkpoint")
+        self._sweeper.every(CHECKPOINT_EVERY, self._checkpoint, "checkpoint")
         self._sweeper.every(POLICY_EVERY, self._reload, "policy")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
         self._sweeper.start()
@@ -62,7 +64,11 @@ class Loops:
         """Say which loop has gone silent; None when all are well."""
         loops = {"the sweep": self._sweeper, "delivery": self._postman}
         silent = [name for name, loop in loops.items() if loop.silent_for() > SILENCE_MAX]
-        return f"{' and '.join(silent)} went silent" if silent else None
+        if silent:
+            return f"{' and '.join(silent)} went silent"
+        due_at = await self._parts.store.next_due()
+        late = self._parts.clock.now() - due_at if due_at is not None else timedelta(0)
+        return f"something due {late} ago has not been done" if late > LATE_MAX else None
 
     async def _deliver(self) -> None:
         while await self._delivering.deliver():
@@ -83,10 +89,18 @@ class Loops:
             await self._dirty.wait()
             self._dirty.clear()
             try:
-                await self._parts.auditing.checkpoint()
+                await self._checkpoint()
             except Exception as error:  # an outer loop: the timer signs again
                 log.exception("checkpoint.failed", error=type(error).__name__)
             await asyncio.sleep(CHECKPOINT_PAUSE)
+
+    async def _checkpoint(self) -> None:
+        """Sign the log; one that was cut while we run stops the grants as it would at the start."""
+        try:
+            await self._parts.auditing.checkpoint()
+        except LogBroken as broken:
+            self._parts.trust.problem = str(broken)
+            log.exception("log.distrusted")
 
     async def loaded(self) -> None:
         """Put on record which policy is in force, or why a newer one is not."""

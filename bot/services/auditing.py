@@ -35,9 +35,8 @@ class Auditing:
     signer: Signer
     kept: Checkpoints
     _tree: Tree = field(default_factory=Tree.empty)
-    _growing: asyncio.Lock = field(
-        default_factory=asyncio.Lock
-    )  # two at once would add the same leaves twice
+    # Two at once would add the same leaves twice.
+    _growing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def checkpoint(self) -> Checkpoint | None:
         """Sign the log as it stands and keep the note outside too; None when nothing is new."""
@@ -47,6 +46,8 @@ class Auditing:
     async def _checkpoint(self) -> Checkpoint | None:
         last = await self.store.last_checkpoint()
         size = await self.store.size()
+        if last is not None and size < last.size:
+            raise LogBroken(f"it is missing: a checkpoint was signed over {last.size} entries", size)
         # The entry that tells of a checkpoint is no reason for the next one.
         if last is not None and size <= last.size + 1:
             return None
@@ -56,7 +57,7 @@ class Auditing:
         facts = {"size": str(checkpoint.size), "root": checkpoint.root.hex()}
         entry = Entry(kind=EntryKind.CHECKPOINT, at=checkpoint.at, by=SYSTEM, facts=facts)
         await self.store.put_checkpoint(checkpoint, entry)
-        self.kept.keep(checkpoint)
+        await asyncio.to_thread(self.kept.keep, checkpoint)  # it waits for a disk, perhaps a distant one
         return checkpoint
 
     async def _grow(self, size: int) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from bot.core import effects
 from bot.core.card import Card, card, content_digest
 from bot.core.deadline import GIVE_UP_AFTER, retry_after
@@ -53,6 +55,8 @@ LEASE = timedelta(seconds=60)  # longer than the longest send, so that nobody se
 AT_ONCE = 128  # sends under way in one process, `EACH_MAX` of them to one address
 MOMENT = 0.2  # seconds
 LATELY = timedelta(seconds=10)  # after an address was full, it gets one send at a time
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -132,6 +136,9 @@ class Delivering:
         except Never as never:
             event = "card-lost" if row.send.kind is OutboxKind.SHOW else "dead-letter"
             await self._bury(row, str(never), event)
+        except Exception as error:  # an outer loop: a row must not fail for ever unseen
+            log.exception("delivery.failed", address=row.send.address, kind=row.send.kind.value)
+            await self._again(row, f"failed here: {type(error).__name__}", timedelta(0))
 
     def _verb(self, kind: OutboxKind) -> Callable[[Claimed], Awaitable[None]]:
         verbs: dict[OutboxKind, Callable[[Claimed], Awaitable[None]]] = {
