@@ -12,24 +12,21 @@ from collections.abc import Sequence
 import uvloop
 
 from bot.app import NotMigrated
-from bot.cli import agents, audit, people, policy, requests, running
+from bot.cli.agents import CHAPTER as AGENTS
+from bot.cli.audit import CHAPTER as AUDIT
 from bot.cli.call import Call
 from bot.cli.parser import front_page, parser_of
+from bot.cli.people import CHAPTER as PEOPLE
+from bot.cli.policy import CHAPTER as POLICY
+from bot.cli.requests import CHAPTER as REQUESTS
+from bot.cli.running import RUNNING, TRYING
 from bot.cli.terminal import Terminal
 from bot.core.errors import Refusal
 from bot.core.log import LogBroken
 from bot.core.policy import PolicyBroken
 from bot.settings import SettingsWrong
 
-CHAPTERS = (
-    running.TRYING,
-    running.RUNNING,
-    policy.CHAPTER,
-    agents.CHAPTER,
-    people.CHAPTER,
-    requests.CHAPTER,
-    audit.CHAPTER,
-)
+CHAPTERS = (TRYING, RUNNING, POLICY, AGENTS, PEOPLE, REQUESTS, AUDIT)
 REFUSED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 

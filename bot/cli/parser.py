@@ -28,7 +28,6 @@ class Command:
     run: Callable[[Call], Awaitable[int]]
     examples: tuple[str, ...]
     arguments: Callable[[argparse.ArgumentParser], None] | None = None
-    serves: bool = False  # runs until it is stopped, and keeps its own loop
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -39,7 +40,8 @@ def _port(settings: Settings) -> Finding:
             return good(f"{place} is free to listen on.")
     except OSError as error:
         todo = "Fine if that is Assent itself; else set ASSENT_PORT."
-        return warn(f"{place} cannot be listened on: {error.strerror}.", todo)
+        why = os.strerror(error.errno) if error.errno else str(error)
+        return warn(f"{place} cannot be listened on: {why}.", todo)
 
 
 def is_loopback(host: str) -> bool:

@@ -20,6 +20,12 @@ def load(settings: Settings) -> InForce:
 
 async def check_policy(settings: Settings) -> AsyncIterator[Finding]:
     """Load the bundle and the directory, and say what they warn of."""
+    if not settings.policy.is_dir():
+        yield bad(
+            f"There is no policy folder {settings.policy}.",
+            "Begin with a copy of examples/policy, or set ASSENT_POLICY.",
+        )
+        return
     try:
         force = load(settings)
     except (PolicyBroken, OSError) as broken:

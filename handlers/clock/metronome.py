@@ -61,10 +61,11 @@ class Metronome:
 
     async def stop(self) -> None:
         """Stop ringing and wait for the work under way."""
+        if self._loop is None:
+            return  # the start failed before us: a busy port
         self._scheduler.shutdown(wait=False)
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        self._loop.cancel()
+        await asyncio.gather(self._loop, return_exceptions=True)
 
     async def ring(self) -> None:
         """Ask for the work to be done now."""

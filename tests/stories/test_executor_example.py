@@ -56,22 +56,20 @@ async def test_killed_again_and_again_it_runs_each_action_once_and_tells_each_ou
 ) -> None:
     world, chance = small_world, random.Random(7)
     asked = []
+    process = await _start(world, shop)
     for n in range(8):
         request = await world.agent.asks(
             "db.migrate", env="prod", sql=f"INSERT INTO hits VALUES ({n})", rows=1
         )
+        await asyncio.sleep(chance.uniform(0.2, 0.6))
         asked.append(await (await world.person("ana")).approves(request))
-    for _ in range(6):
-        process = await _start(world, shop)
-        await asyncio.sleep(chance.uniform(0.3, 0.9))
+        await asyncio.sleep(chance.uniform(0, 0.05))
         process.send_signal(signal.SIGKILL)
         await process.wait()
-    process = await _start(world, shop)
-    try:
-        states = [await _end(world, request) for request in asked]
-    finally:
-        process.terminate()
-        assert await process.wait() == 0
+        process = await _start(world, shop)
+    states = [await _end(world, request) for request in asked]
+    process.terminate()
+    assert await process.wait() == 0
     assert states == ["succeeded"] * 8
     assert sorted(_rows(shop, "SELECT n FROM hits")) == [(n,) for n in range(8)]
 

@@ -1,0 +1,162 @@
+"""serve, doctor and settings, as processes meet them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Typed
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        yield held.getsockname()[1]
+
+
+def _environment(port: int) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "ASSENT_PORT": str(port)}
+
+
+def test_serve_listens_until_it_is_stopped(install: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "serve"],
+        cwd=install,
+        env=_environment(0) | {"ASSENT_PUBLIC_URL": "http://127.0.0.1:8400"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "server.ready" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    said, words = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, "")
+    assert json.loads(words.splitlines()[-1])["event"] == "server.stopping"
+
+
+def test_serve_says_plainly_that_its_port_is_in_use(install: Path, taken_port: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "serve"],
+        cwd=install,
+        env=_environment(taken_port),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"✗ Port {taken_port} is in use; set ASSENT_PORT to another one."
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(install: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "agents", "list"],
+        cwd=install,
+        env=_environment(0) | {"ASSENT_DATABASE_URL": "postgresql://assent@127.0.0.1:1/assent"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "✗ The database does not answer; try again in a moment.\n"
+
+
+def test_the_doctor_finds_a_fresh_install_ready(typed: Typed) -> None:
+    said = typed("doctor")
+    assert said.code == 0
+    assert "✗" not in said.out
+    assert "synchronous=FULL" in said.out
+    assert "Slack is off" in said.out
+
+
+def test_the_doctor_leaves_an_install_as_it_finds_it(typed: Typed, install: Path) -> None:
+    typed("doctor")
+    assert not (install / "data" / "keys").exists()
+
+
+def test_the_doctor_looks_at_executors(typed: Typed) -> None:
+    typed("executors", "add", "db-runner", "--url", "http://127.0.0.1:9/assent")
+    said = typed("doctor")
+    assert said.code == 1
+    assert "✗ db-runner: http://127.0.0.1:9/assent leads inside" in said.out
+    assert "! The policy's executor payer is not registered" in said.out
+
+
+def test_the_doctor_knows_that_executors_may_live_inside(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, taken_port: int
+) -> None:
+    monkeypatch.setenv("ASSENT_EGRESS_ALLOW_PRIVATE", "true")
+    typed("executors", "add", "db-runner", "--url", f"http://127.0.0.1:{taken_port}/assent")
+    assert f"✓ db-runner is reachable at http://127.0.0.1:{taken_port}/assent" in typed("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("ASSENT_PUBLIC_URL", "http://assent.example.com", "✗ http://assent.example.com is not https"),
+        ("ASSENT_HOST", "0.0.0.0", "✗ No ASSENT_PUBLIC_URL"),
+        ("ASSENT_POLICY", "nowhere", "✗ There is no policy folder nowhere"),
+        ("ASSENT_DATABASE_URL", "postgresql://a@127.0.0.1:1/a", "✗ The database does not open"),
+        ("ASSENT_PROT", "1", "✗ ASSENT_PROT is not a setting"),
+    ],
+)
+def test_the_doctor_says_what_is_wrong_and_what_to_do(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, name: str, value: str, found: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = typed("doctor")
+    assert said.code == 1
+    assert found in said.out
+    assert "  → " in said.out.partition(found)[2]
+
+
+def test_the_doctor_sees_a_busy_port(typed: Typed, monkeypatch: pytest.MonkeyPatch, taken_port: int) -> None:
+    monkeypatch.setenv("ASSENT_PORT", str(taken_port))
+    said = typed("doctor")
+    assert said.code == 0
+    assert f"! 127.0.0.1:{taken_port} cannot be listened on: Address already in use." in said.out
+
+
+def test_the_doctor_sees_keys_that_others_can_read(typed: Typed, install: Path) -> None:
+    typed("agents", "list")
+    (install / "data" / "keys" / "encryption.key").chmod(0o644)
+    said = typed("doctor")
+    assert said.code == 1
+    assert "chmod 600" in said.out
+
+
+def test_the_doctor_sees_a_checkpoint_that_the_log_does_not_meet(typed: Typed, install: Path) -> None:
+    typed("agents", "list")
+    folder = install / "data" / "checkpoints"
+    folder.mkdir()
+    (folder / "latest.note").write_text(
+        "elsewhere/audit\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n"
+    )
+    said = typed("doctor")
+    assert said.code == 1
+    assert "✗ The audit log is broken" in said.out
+
+
+def test_the_doctor_has_every_line_said_by_a_mark(typed: Typed) -> None:
+    for line in typed("doctor").out.splitlines():
+        assert line.startswith(("✓ ", "! ", "✗ ", "· ", "  → "))
+
+
+def test_settings_are_shown_with_the_values_in_force(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSENT_PORT", "9000")
+    assert "ASSENT_PORT\t9000\t" in typed("settings").out
