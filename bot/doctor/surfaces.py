@@ -26,7 +26,7 @@ async def check_surfaces(settings: Settings) -> AsyncIterator[Finding]:
     """Try each surface that is on, and name those that are off."""
     yield good("The web inbox is on; people sign in with `python -m bot people link PERSON`.")
     if settings.slack_bot_token is None:
-        yield off("Slack is off.", "docs/operating.md says how to turn it on.")
+        yield off("Slack is off.", "docs/slack.md turns it on in ten minutes.")
         return
     clock = DatabaseClock()
     workspace = Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, clock)
