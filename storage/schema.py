@@ -11,8 +11,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, make_url
 
+from bot.core.errors import NotReady
 from storage.faults import reaching
 from storage.postgres import postgres_engine
 from storage.sqlite import WRITER, backup_file, database_file, sqlite_engine
@@ -82,5 +84,8 @@ def _migrate(connection: Connection) -> list[str]:
 def _pending(connection: Connection) -> list[str]:
     script = ScriptDirectory.from_config(_config(connection))
     current = MigrationContext.configure(connection).get_current_heads()
-    revisions = script.iterate_revisions("heads", current or "base")
-    return [revision.revision for revision in reversed(list(revisions))]
+    try:
+        revisions = list(script.iterate_revisions("heads", current or "base"))
+    except RevisionError as error:
+        raise NotReady("This database was migrated by a newer Assent; run that version.") from error
+    return [revision.revision for revision in reversed(revisions)]

@@ -1,0 +1,83 @@
+"""Documents give back exactly what was put into them."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.terms import (
+    Action,
+    Agent,
+    Executor,
+    Freeze,
+    Grant,
+    Key,
+    Outcome,
+    Request,
+    Review,
+)
+from storage.rows import (
+    document,
+    read_agent,
+    read_executor,
+    read_freeze,
+    read_key,
+    read_request,
+)
+
+SAFE = 2**53 - 1  # RFC 8785; larger integers are refused at the door
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+MAYBE = st.none() | INSTANTS
+NUMBERS = st.integers(-SAFE, SAFE) | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
+REQUESTS = st.builds(
+    Request,
+    action=st.builds(Action, parameters=OBJECTS),
+    context=st.none() | OBJECTS,
+    created_at=INSTANTS,
+    expires_at=INSTANTS,
+    stage_opened_at=INSTANTS,
+    decided_at=MAYBE,
+    report_due_at=MAYBE,
+    due_at=MAYBE,
+    reviews=st.lists(st.builds(Review, at=INSTANTS), max_size=2).map(tuple),
+    grant=st.none()
+    | st.builds(Grant, issued_at=INSTANTS, expires_at=INSTANTS, redeemed_at=MAYBE, revoked_at=MAYBE),
+    outcome=st.none() | st.builds(Outcome, at=INSTANTS),
+)
+
+
+@given(REQUESTS)
+def test_a_request_comes_back_as_it_was(request: Request) -> None:
+    written = document(request)
+    read = read_request(written)
+    assert read == request
+    assert document(read) == written  # 1 and 1.0 are equal, yet not the same
+    assert hash(read.plan) == hash(request.plan)
+
+
+@given(st.builds(Agent, created_at=INSTANTS, paused_at=MAYBE))
+def test_an_agent_comes_back_as_it_was(agent: Agent) -> None:
+    assert read_agent(document(agent)) == agent
+
+
+@given(st.builds(Executor, created_at=INSTANTS, disabled_at=MAYBE))
+def test_an_executor_comes_back_as_it_was(executor: Executor) -> None:
+    assert read_executor(document(executor)) == executor
+
+
+@given(st.builds(Key, created_at=INSTANTS, expires_at=MAYBE, revoked_at=MAYBE))
+def test_a_key_comes_back_as_it_was(key: Key) -> None:
+    assert read_key(document(key)) == key
+
+
+@given(st.builds(Freeze, at=INSTANTS))
+def test_a_freeze_comes_back_as_it_was(freeze: Freeze) -> None:
+    assert read_freeze(document(freeze)) == freeze
