@@ -179,6 +179,23 @@ def test_a_late_stage_without_escalations_still_reminds_everyone_it_waits_for() 
     assert after(change).due_at == DEADLINE
 
 
+def test_each_stage_can_run_late_by_itself() -> None:
+    short = timedelta(minutes=4)
+    request = escalating(stages=(replace(DBA, within=short), replace(LEADS, within=short)))
+    request = after(step(request, tick(), now=at(4)))
+    request = reviewed(request, approve(BO), at=at(5))
+    assert request.due_at == at(9)
+    assert kinds(step(request, tick(), now=at(9))) == ["request.escalated=stage-late"]
+
+
+def test_every_ring_is_a_change_of_its_own() -> None:
+    request = escalating(REMIND_DBA, ADD_LEADS)
+    for minutes, version in ((5, 2), (10, 3), (30, 4)):
+        change = step(request, tick(), now=at(minutes))
+        request = after(change)
+        assert (change.expected, request.version) == (version - 1, version)
+
+
 @pytest.mark.parametrize("stage_at", [4, 5, 6])
 def test_a_late_sweep_ends_where_a_prompt_one_would(stage_at: int) -> None:
     stage = replace(DBA, within=timedelta(minutes=stage_at))
