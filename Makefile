@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python -m
-CODE = $(wildcard bot handlers storage client tests bench docs/pictures)
+CODE = $(wildcard bot handlers storage client examples tests bench docs/pictures)
 SAY := printf '\033[1;36m▸ %s\033[0m\n'
 SHOUT := printf '\n\033[1;33m▲ %s\033[0m\n\n'
 
