@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 
@@ -13,11 +14,11 @@ class RandomIds:
 
     def request_id(self) -> RequestId:
         """Return a new request id: 128 random bits."""
-        return RequestId(f"req_{secrets.token_hex(16)}")
+        return RequestId(f"req_{os.urandom(16).hex()}")
 
     def grant_id(self) -> GrantId:
         """Return a new grant id: 128 random bits."""
-        return GrantId(secrets.token_hex(16))
+        return GrantId(os.urandom(16).hex())
 
     def secret(self) -> str:
         """Return 256 random bits, URL-safe."""
@@ -25,7 +26,7 @@ class RandomIds:
 
     def salt(self) -> bytes:
         """Return 16 random bytes."""
-        return secrets.token_bytes(16)
+        return os.urandom(16)
 
     def jitter(self) -> float:
         """Return a number in [0, 1) that only has to be spread, not unguessable."""

@@ -27,6 +27,7 @@ DIRECTORY = "directory.yaml"
 TESTS = "_test.yaml"
 SETTLE = 0.05  # seconds; a file that changes while it is read is still being written
 FILE_MAX = 1024 * 1024  # bytes
+KNOWN_MAX = 10_000  # groups kept; every name comes from some plan, so from a policy
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -84,6 +85,7 @@ class PolicyFolder:
         self._stamp = _stamp(folder)
         self._texts = read_folder(folder)
         self._in_force = self._load(self._texts)
+        self._fixed = _Fixed(self._in_force)
 
     def current(self) -> InForce:
         """Return the last good bundle and directory, and what is wrong with a newer one."""
@@ -99,6 +101,7 @@ class PolicyFolder:
             return False  # still being written; the next look finds it
         before = self._in_force
         self._in_force = await asyncio.to_thread(self._reloaded, before)
+        self._fixed = _Fixed(self._in_force)
         self._stamp = stamp
         return self._in_force is not before
 
@@ -136,6 +139,11 @@ class PolicyFolder:
 
     async def members(self, group: GroupName) -> frozenset[PersonName] | None:
         """Return a group's people, or None while its source does not answer. An unknown group is empty."""
+        people = self._fixed.members(group)
+        return await self._live_members(group) if people is None else people
+
+    async def _live_members(self, group: GroupName) -> frozenset[PersonName] | None:
+        """Return the people of a group of which Slack knows a part."""
         reference = f"group:{group}"
         names = [
             GroupName(part.removeprefix("group:")) for part in parts(reference) if part.startswith("group:")
@@ -145,11 +153,9 @@ class PolicyFolder:
 
     async def _plain_members(self, name: GroupName) -> frozenset[PersonName] | None:
         force = self._in_force
+        people = _static(name, force)
         group = force.bundle.groups.get(name)
-        if group is None:
-            return frozenset()
-        people = static_members(group, force.directory)
-        if people is not None:
+        if people is not None or group is None:
             return people
         if self.usergroups is None or group.slack_usergroup is None:
             return None
@@ -158,16 +164,38 @@ class PolicyFolder:
 
     async def roster(self, request: Request, registry: Registry) -> Roster:
         """Return who is who for this request, as of now."""
-        force = self._in_force
         groups = {name: await self.members(name) for name in _groups(request)}
         agent = registry.agents.get(request.subject.agent)
         live_owner = agent.owner if agent else None
         separation = {f"group:{name}": people for name, people in groups.items()}
         kept_out = barred(request.plan.separation, request.subject, request.owner, live_owner, separation)
-        people = frozenset(force.directory.people)
+        people = self._fixed.people
         if any(separation.get(ref, kept_out) is None for ref in request.plan.separation):
             kept_out |= people  # whom to keep out is not known: nobody may review until it is
         return Roster(people=people, groups=groups, barred=kept_out)
+
+
+class _Fixed:
+    """What the files alone say of people, kept for as long as they are in force."""
+
+    def __init__(self, force: InForce) -> None:
+        self.people = frozenset(force.directory.people)
+        self._force = force
+        self._known: dict[GroupName, frozenset[PersonName] | None] = {}
+
+    def members(self, group: GroupName) -> frozenset[PersonName] | None:
+        """Return a group's people; None where Slack has a say. `dba&leads` is a group, too."""
+        if group not in self._known:
+            people = people_of(f"group:{group}", lambda name: _static(name, self._force))
+            if len(self._known) >= KNOWN_MAX:
+                return people
+            self._known[group] = people
+        return self._known[group]
+
+
+def _static(name: GroupName, force: InForce) -> frozenset[PersonName] | None:
+    group = force.bundle.groups.get(name)
+    return frozenset() if group is None else static_members(group, force.directory)
 
 
 def _people(accounts: frozenset[str], directory: Directory) -> frozenset[PersonName]:

@@ -15,7 +15,8 @@ from storage.tables import ENTRIES, PRIVATE
 
 CHANNEL = "assent_log"
 VERSION = 1  # of an entry's members
-PERSONAL = frozenset({ActorKind.PERSON, ActorKind.OPERATOR})  # whose name and account can be erased
+NOTHING: dict[str, str] = {}
+PERSONAL = (ActorKind.PERSON, ActorKind.OPERATOR)  # whose name and account can be erased
 _LOCK = "SELECT frontier FROM log_head"  # on SQLite BEGIN IMMEDIATE has taken the lock before
 _LOCK_ROW = "SELECT frontier FROM log_head FOR UPDATE"
 _MOVE = "UPDATE log_head SET size = ?, frontier = ?"
@@ -73,14 +74,14 @@ class Ledger:
 
     def _fields(self, entry: Entry, sequence: int) -> dict[str, Any]:
         by = entry.by
-        who = {"kind": by.kind.value, "surface": by.surface.value, "proof": by.proof.value}
+        who: dict[str, str] = {"kind": by.kind, "surface": by.surface, "proof": by.proof}
         if by.kind not in PERSONAL:
             who |= {"name": by.name, "account": by.account}
         fields = {
             "version": VERSION,
             "sequence": sequence,
             "at": _written(entry.at),
-            "kind": entry.kind.value,
+            "kind": entry.kind,
             "request_id": entry.request_id,
             "by": who,
             "agent": entry.agent,
@@ -88,10 +89,10 @@ class Ledger:
             "shown_digest": entry.shown_digest,
             "policy_digest": entry.policy_digest,
             "decision": entry.decision,
-            "facts": dict(entry.facts),
+            "facts": entry.facts and dict(entry.facts),
             "private": self._commitments(entry, sequence),
         }
-        return {name: value for name, value in fields.items() if value not in (None, {})}
+        return {name: value for name, value in fields.items() if value is not None and value != NOTHING}
 
     def _commitments(self, entry: Entry, sequence: int) -> dict[str, str]:
         """Put the entry's private fields aside; return what the log keeps of them."""

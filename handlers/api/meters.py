@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,6 +16,7 @@ from bot.core.terms import Change, EntryKind
 ANSWER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
 # Seconds: from a policy's answer to a person's next working day.
 DECISION_BUCKETS = (0.01, 1, 10, 60, 300, 900, 3600, 14400, 86400)
+LABELS_MAX = 1000
 DECIDED = frozenset({EntryKind.APPROVED, EntryKind.DENIED, EntryKind.EXPIRED, EntryKind.CANCELLED})
 
 
@@ -48,12 +50,15 @@ class Meters:
         self._readings = Gauge(
             "assent_reading", "How things stand now, by name.", ("name",), registry=self._registry
         )
+        # `labels` costs more than counting; there are as many as routes, statuses, kinds and decisions.
+        self._answer = lru_cache(LABELS_MAX)(self._answers.labels)
+        self._entry = lru_cache(LABELS_MAX)(self._entries.labels)
         self.timing = self._timing()
 
     def committed(self, change: Change) -> None:
         """Count what a change tells."""
         for entry in change.entries:
-            self._entries.labels(entry.kind.value, entry.decision or "").inc()
+            self._entry(entry.kind, entry.decision or "").inc()
             if entry.kind in DECIDED and change.after is not None and change.after.decided_at is not None:
                 took = change.after.decided_at - change.after.created_at
                 self._decisions.labels(change.after.state.value).observe(took.total_seconds())
@@ -75,7 +80,7 @@ class Meters:
             resource = request.match_info.route.resource
             # What no route takes shares one label: nothing from outside may add labels.
             label = (request.method, resource.canonical) if resource else ("any", "none")
-            self._answers.labels(*label, str(response.status)).observe(clock() - began)
+            self._answer(*label, response.status).observe(clock() - began)
             return response
 
         return timing

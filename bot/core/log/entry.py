@@ -7,6 +7,8 @@ from hmac import compare_digest
 from hmac import digest as hmac_digest
 from typing import Any, NoReturn
 
+import orjson
+
 from bot.core.log.broken import LogBroken
 
 INTEGER_MAX = 2**53 - 1  # RFC 8785, section 3.2.2.3: what every JSON reader agrees on
@@ -17,16 +19,15 @@ def seal(fields: Mapping[str, Any]) -> bytes:
     """Write an entry's fields as canonical JSON.
 
     Fields are text, whole numbers, booleans, null, and lists and objects of these, under ASCII names;
-    for these the standard encoder's output with sorted names is RFC 8785's. Anything else, or a
+    for these orjson's output with sorted names is RFC 8785's. Anything else, or a
     missing `sequence`, raises `LogBroken`.
     """
     sequence = fields.get("sequence")
     if type(sequence) is not int or sequence < 0:
         raise LogBroken("it has no sequence number")
     try:
-        for name, value in fields.items():
-            _require_plain(name, value)
-        return _encode(dict(fields)).encode()
+        _require_members(fields)
+        return _encode(fields)
     except (TypeError, ValueError, RecursionError) as error:
         raise LogBroken(f"it has no canonical form: {error}", sequence) from error
 
@@ -37,8 +38,8 @@ def unseal(entry: bytes, sequence: int) -> dict[str, Any]:
         fields = _decode(entry.decode())
         if not entry.isascii():  # else a name beyond ASCII came escaped, and is written differently below
             _require_plain("the entry", fields)
-        written = _encode(fields).encode()
-    except (ValueError, RecursionError) as error:
+        written = _encode(fields)
+    except (TypeError, ValueError, RecursionError) as error:
         raise LogBroken("it is not canonical JSON", sequence) from error
     if type(fields) is not dict or written != entry:
         raise LogBroken("it is not canonical JSON of an object", sequence)
@@ -65,17 +66,22 @@ def commitment_matches(commitment: str, salt: bytes, value: str) -> bool:
     return compare_digest(commitment.encode(errors="replace"), commit(salt, value).encode())
 
 
-def _require_plain(name: object, value: object) -> None:
-    """Refuse what the standard encoder and RFC 8785 spell differently: floats, and names beyond ASCII."""
-    if not isinstance(name, str) or not name.isascii():
-        raise ValueError("a field's name is not ASCII text")
+def _require_members(members: Mapping[Any, object]) -> None:
+    """Refuse what orjson and RFC 8785 spell differently: floats, and names beyond ASCII."""
+    for name, value in members.items():
+        if not isinstance(name, str) or not name.isascii():
+            raise ValueError("a field's name is not ASCII text")
+        if not isinstance(value, str):
+            _require_plain(name, value)
+
+
+def _require_plain(name: str, value: object) -> None:
     if value is None or isinstance(value, (str, bool)):
         return
     if isinstance(value, int) and -INTEGER_MAX <= value <= INTEGER_MAX:
         return
     if isinstance(value, dict):
-        for inner, held in value.items():
-            _require_plain(inner, held)
+        _require_members(value)
     elif isinstance(value, (list, tuple)):
         for held in value:
             _require_plain(name, held)
@@ -97,6 +103,7 @@ def _safe_integer(spelling: str) -> int:
 _decode = json.JSONDecoder(
     parse_float=_refuse_number, parse_constant=_refuse_number, parse_int=_safe_integer
 ).decode
-_encode = json.JSONEncoder(
-    ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-).encode
+
+
+def _encode(fields: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
