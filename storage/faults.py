@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -12,7 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from bot.core.errors import NotReady
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-SQLSTATE_CLASSES = ("08", "40", "53", "57", "58")  # connection, rollback, resources, operator, system
+# connection, authorization, transaction rollback, no such database, resources, operator, system
+SQLSTATE_CLASSES = ("08", "28", "3D", "40", "53", "57", "58")
 SQLSTATES = ("25006", "55P03", "55006")  # read only (a failover), lock not available, object in use
 # https://www.sqlite.org/rescode.html, the low byte
 SQLITE_CODES = {
@@ -31,6 +33,8 @@ SQLITE_CODES = {
     26,
 }  # busy … not a database; not 1 (bad SQL), 19, 20
 
+FAULTS = (OSError, PoolTimeout, DBAPIError, asyncpg.PostgresError)  # the last, bare, while connecting
+
 log = structlog.get_logger()
 
 
@@ -38,11 +42,13 @@ def is_unreachable(error: BaseException) -> bool:
     """Tell whether trying again later may help, because the fault is not in what was asked."""
     if isinstance(error, OSError | PoolTimeout):
         return True
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, FAULTS):
         return False
-    if error.connection_invalidated:
-        return True
-    origin = error.orig
+    origin: object = error
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        origin = error.orig
     sqlstate = str(getattr(origin, "sqlstate", None) or "")
     if sqlstate:
         return sqlstate.startswith(SQLSTATE_CLASSES) or sqlstate in SQLSTATES
@@ -54,7 +60,7 @@ def reaching() -> Iterator[None]:
     """Turn the database's absence into `NotReady`; other errors pass."""
     try:
         yield
-    except (OSError, PoolTimeout, DBAPIError) as error:
+    except FAULTS as error:
         if not is_unreachable(error):
             raise
         log.warning("store.unreachable", error=type(error).__name__)

@@ -10,11 +10,10 @@ from weakref import WeakSet
 
 import structlog
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.core.terms import RequestId
 from storage.database import Database
+from storage.faults import FAULTS
 from storage.tables import ENTRIES, HEAD
 
 log = structlog.get_logger()
@@ -105,7 +104,7 @@ class Hub:
             await self._database.heard(watched=bool(self._watches or self._feeds))
             try:
                 await self._catch_up()
-            except (OSError, PoolTimeout, DBAPIError) as error:
+            except FAULTS as error:
                 log.warning("store.tail_broken", error=type(error).__name__)
 
     async def _catch_up(self) -> None:

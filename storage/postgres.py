@@ -10,11 +10,9 @@ from urllib.parse import unquote
 
 import asyncpg
 from sqlalchemy import URL, Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from storage.faults import is_unreachable
+from storage.faults import FAULTS, is_unreachable
 from storage.ledger import CHANNEL
 
 T = TypeVar("T")
@@ -77,6 +75,7 @@ class PostgresDatabase:
         self._engine = postgres_engine(url, READERS + 2)
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writer: AsyncConnection | None = None
+        self._own: asyncpg.Connection | None = None
         self._own_backend = 0
         self._listener: asyncio.Task[None] | None = None
         self._notice = asyncio.Event()
@@ -91,21 +90,19 @@ class PostgresDatabase:
         """Run a query; once more on a new connection if the pooled one turns out to be dead."""
         try:
             return await self._read(query)
-        except Exception as error:
+        except FAULTS as error:
             if not is_unreachable(error):
                 raise
         return await self._read(query)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work in one transaction; only the writer calls this."""
-        if self._writer is None:
-            self._writer = await self._engine.connect()
-            self._own_backend = (await _driver(self._writer)).get_server_pid()
+        writer = await self._connected()
         try:
-            async with self._writer.begin():
-                return await self._writer.run_sync(work)
-        except BaseException as error:
-            if is_unreachable(error) or not isinstance(error, Exception):
+            async with writer.begin():
+                return await writer.run_sync(work)
+        except FAULTS as error:
+            if is_unreachable(error):
                 await self._drop_writer()
             raise
 
@@ -128,17 +125,29 @@ class PostgresDatabase:
         async with self._reads.connect() as connection:
             return await connection.run_sync(query)
 
+    async def _connected(self) -> AsyncConnection:
+        """Return the connection that writes; a new one if the server went away while nothing was written."""
+        if self._writer is not None and not self._driver_is_closed():
+            return self._writer
+        await self._drop_writer()
+        self._writer = await self._engine.connect()
+        self._own = await _driver(self._writer)
+        self._own_backend = self._own.get_server_pid()
+        return self._writer
+
+    def _driver_is_closed(self) -> bool:
+        return self._own is None or bool(self._own.is_closed())
+
     async def _drop_writer(self) -> None:
-        writer, self._writer = self._writer, None
+        writer, self._writer, self._own = self._writer, None, None
         if writer is not None:
-            with suppress(Exception):  # it is broken already
-                await writer.invalidate()
+            await writer.invalidate()
             await writer.close()
 
     async def _keep_listening(self) -> None:
         """Hold one connection that hears notices; while it is down, the tail still looks now and then."""
         while True:
-            with suppress(OSError, PoolTimeout, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*FAULTS, asyncpg.InterfaceError):
                 await self._listen()
             await asyncio.sleep(TAIL)
 

@@ -1,0 +1,180 @@
+"""Kills, full disks, lost connections: what was acknowledged stays, and the store recovers by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, make_url
+
+from bot.core.errors import NotReady
+from bot.core.terms import RequestId
+from storage.schema import migrate
+from storage.store import DatabaseStore, open_store
+from tests.fixtures.postgres import Postgres
+from tests.storage.conftest import Open
+from tests.storage.test_commit import verified_size
+from tests.storage.values import a_request, approved, asked, salt
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+async def acknowledged_before_the_kill(url: str, lines: int) -> list[tuple[RequestId, int]]:
+    """Run a writer, kill it after so many acknowledgements; return those that it got out."""
+    writer = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.storage.writing", url),
+        cwd=TOP,
+        env=os.environ | {"PYTHONPATH": str(TOP)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert writer.stdout is not None
+    said = [await writer.stdout.readline() for _ in range(lines)]
+    writer.send_signal(signal.SIGKILL)
+    said += (await writer.stdout.read()).splitlines(keepends=True)
+    await writer.wait()
+    whole = [line.split() for line in said if line.endswith(b"\n")]
+    return [(RequestId(name.decode()), int(version)) for name, version in whole]
+
+
+async def kill_and_count(url: str, kills: int) -> None:
+    """Kill a writer again and again, beside one that lives; nothing acknowledged may be missing."""
+    store = await open_store(url, salt=salt)
+    for number in range(kills):
+        killed = asyncio.create_task(acknowledged_before_the_kill(url, 40 + 7 * number % 60))
+        ours = []
+        while not killed.done():
+            ours.append((await store.commit(asked(a_request()))).request)
+        for request_id, version in await killed:
+            assert (await store.get(request_id)).version >= version
+        for request in ours:
+            assert request is not None
+            assert await store.get(request.id) == request
+    size = await verified_size(store)
+    approved_ones = sum(one.version == 2 for one in await store.recent(100_000, None))
+    assert size == len(await store.recent(100_000, None)) + approved_ones
+    await store.close()
+
+
+async def test_a_killed_writer_loses_nothing_that_it_acknowledged(migrated_url: str) -> None:
+    await kill_and_count(migrated_url, 2)
+
+
+@pytest.mark.soak
+async def test_two_hundred_killed_writers_lose_nothing(migrated_url: str) -> None:
+    await kill_and_count(migrated_url, 200)
+
+
+async def test_a_full_disk_changes_nothing_and_passes(migrated_sqlite_url: str) -> None:
+    store = await open_store(migrated_sqlite_url, salt=salt)
+
+    async def allow(pages: int) -> None:
+        limit = f"PRAGMA max_page_count = {pages}"
+        await store._database.write(lambda connection: connection.exec_driver_sql(limit).scalar_one())
+
+    first = a_request()
+    await store.commit(asked(first))
+    await allow(1)
+    with pytest.raises(NotReady):
+        await store.commit(asked(a_request(summary="x" * 1_000_000)))
+    size = await verified_size(store)
+    assert (await store.get(first.id)) == first
+    await allow(1_000_000)
+    await store.commit(approved(first))
+    assert await verified_size(store) == size + 1
+    await store.close()
+
+
+async def test_another_process_that_writes_is_waited_for(replica: Open) -> None:
+    one, two = await replica(), await replica()
+    await asyncio.gather(
+        *(store.commit(asked(a_request())) for _ in range(30) for store in (one, two)),
+    )
+    assert await verified_size(two) == 60
+
+
+async def drop_connections(postgres: Postgres, url: str) -> None:
+    """End every session of a database, as a restart would."""
+    name = make_url(url).database
+    end = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
+    await asyncio.to_thread(postgres.run, end)
+
+
+async def committed(store: DatabaseStore) -> bool:
+    """Try to commit; False if the database was out of reach."""
+    try:
+        await store.commit(asked(a_request()))
+    except NotReady:
+        return False
+    return True
+
+
+async def test_a_restart_between_two_commits_is_not_noticed(
+    migrated_postgresql_url: str, postgres: Postgres
+) -> None:
+    store = await open_store(migrated_postgresql_url, salt=salt)
+    assert await committed(store)
+    await drop_connections(postgres, migrated_postgresql_url)
+    await asyncio.sleep(0.1)
+    assert await committed(store)
+    assert await verified_size(store) == 2
+    await store.close()
+
+
+async def test_a_restart_while_writing_fails_some_loses_none_and_passes(
+    migrated_postgresql_url: str, postgres: Postgres
+) -> None:
+    store = await open_store(migrated_postgresql_url, salt=salt)
+    acknowledged = 0
+    for _ in range(3):
+        calls = [asyncio.create_task(committed(store)) for _ in range(200)]
+        await drop_connections(postgres, migrated_postgresql_url)
+        acknowledged += sum(await asyncio.gather(*calls))
+    assert await committed(store)
+    assert await verified_size(store) >= acknowledged + 1
+    request = a_request()
+    with store.watch(request.id) as watch:
+        await store.commit(asked(request))
+        assert await watch.changed(timedelta(seconds=20))
+    await store.close()
+
+
+async def test_a_database_that_is_not_there_is_not_ready(tmp_path: Path) -> None:
+    for url in (
+        f"postgresql://postgres@/x?host={tmp_path}",
+        "postgresql://postgres@127.0.0.1:1/x",
+        f"sqlite:///{tmp_path}",
+    ):
+        with pytest.raises((NotReady, OSError)):
+            await open_store(url, salt=salt)
+
+
+async def test_a_database_that_nobody_made_is_not_ready(postgres: Postgres) -> None:
+    url = postgres.url("nobody_made_this")
+    with pytest.raises(NotReady):
+        await migrate(url)
+    with pytest.raises(NotReady):
+        await open_store(url, salt=salt)
+
+
+async def test_a_closed_store_writes_no_more(store: DatabaseStore) -> None:
+    await store.close()
+    with pytest.raises(NotReady):
+        await store.commit(asked(a_request()))
+
+
+async def test_a_replica_that_stalls_in_a_transaction_is_cut_off(
+    migrated_postgresql_url: str,
+) -> None:
+    def limits(connection: Connection) -> list[str]:
+        names = ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout")
+        return [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+
+    store = await open_store(migrated_postgresql_url, salt=salt)
+    assert await store._database.write(limits) == ["10s", "10s", "12s"]
+    await store.close()
