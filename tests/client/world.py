@@ -214,12 +214,14 @@ async def until(true: Callable[[], Awaitable[object]] | Callable[[], object]) ->
 
 
 @asynccontextmanager
-async def an_assent(database_url: str, folder: Path, port: int) -> AsyncIterator[Assent]:
-    """Serve on a port, with an agent `shell` of ed's that executes for itself."""
+async def an_assent(
+    database_url: str, folder: Path, port: int, bundle: str = BUNDLE, agent: str = "shell"
+) -> AsyncIterator[Assent]:
+    """Serve on a port, with an agent of ed's that executes for itself."""
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own argument
         database_url=database_url,
-        policy=write_policy(folder / "policy", BUNDLE, DIRECTORY),
+        policy=write_policy(folder / "policy", bundle, DIRECTORY),
         keys=folder / "keys",
         checkpoints=folder / "checkpoints",
         port=port,
@@ -229,7 +231,7 @@ async def an_assent(database_url: str, folder: Path, port: int) -> AsyncIterator
     assent = Assent(settings)
     await assent.start()
     try:
-        assent.key = await assent.agent("shell", executes=True)
+        assent.key = await assent.agent(agent, executes=True)
         yield assent
     finally:
         await assent.stop()
