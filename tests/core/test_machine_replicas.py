@@ -85,6 +85,12 @@ class Replicas(RuleBasedStateMachine):
         """A process rings for what is due by its own clock."""
         self._decide(self.replicas[which], tick(usual_roster))
 
+    @rule(one=wishes, other=wishes)
+    def both_act_at_once(self, one: Wish | Command, other: Wish | Command) -> None:
+        """Both decide on what stands, before either commits."""
+        for replica, wish in zip(self.replicas, (one, other), strict=True):
+            self._decide(replica, wish)
+
     @precondition(lambda self: any(replica.change for replica in self.replicas))
     @rule(which=st.integers(0, 1))
     def it_commits(self, which: int) -> None:

@@ -115,6 +115,12 @@ def test_a_stage_needs_as_many_people_as_its_quorum(members: list[str], met: boo
     assert (shortage(a_request(PAIR), a_roster({"dba": members})) is None) == met
 
 
+def test_whoever_separation_bars_cannot_serve_a_stage() -> None:
+    assert shortage(a_request(PAIR), a_roster({"dba": [BO, CY]})) is None
+    assert shortage(a_request(PAIR), a_roster({"dba": [BO, OWNER]})) is not None
+    assert shortage(a_request(PAIR), a_roster({"dba": [BO, CY]}, barred=[CY])) is not None
+
+
 def test_one_person_cannot_serve_two_stages() -> None:
     roster = a_roster({"dba": [BO, CY], "leads": [BO]})
     assert shortage(a_request(DBA, LEADS), roster) is None
