@@ -61,6 +61,7 @@ DECIDING = {EntryKind.APPROVED, EntryKind.DENIED, EntryKind.EXPIRED, EntryKind.C
 
 references = st.lists(st.sampled_from(REFERENCES), max_size=3, unique=True).map(tuple)
 approvers = st.sampled_from((("group:dba",), ("group:leads", "person:bo"))) | references
+withins = st.none() | st.integers(1, 40).map(lambda number: timedelta(minutes=number))
 minutes = st.integers(0, 40).map(lambda number: timedelta(minutes=number))
 scopes = st.none() | st.sampled_from(((), ("stage-0",), ("stage-1",), ("stage-0", "stage-1", "stage-2")))
 escalations = st.builds(Escalation, minutes, references, references, scopes)
@@ -71,9 +72,8 @@ def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
     """Up to three stages; now and then one that the policy's loader would never let through."""
     count = draw(st.sampled_from((0, 1, 1, 2, 2, 2, 3, 3)))
     quorums = st.sampled_from((*[1, 2] * 6, 3, 3, 0, -1))
-    within = st.none() | st.integers(1, 40).map(lambda number: timedelta(minutes=number))
     return tuple(
-        Stage(f"stage-{number}", draw(approvers), draw(quorums), draw(st.integers(0, 3)), draw(within))
+        Stage(f"stage-{number}", draw(approvers), draw(quorums), draw(st.integers(0, 3)), draw(withins))
         for number in range(count)
     )
 
@@ -157,6 +157,19 @@ class Wish:
         person = (able or PEOPLE)[self.person % len(able or PEOPLE)]
         command = a_verdict(person, self.verdict, roster=self.roster, reason="because")
         return replace(command, **self.changes)
+
+
+@st.composite
+def usual_requests(draw: st.DrawFn) -> Change:
+    """A request such as a real policy makes, to people who are there."""
+    groups = st.sampled_from((("group:dba",), ("group:leads",), ("group:dba", "group:leads")))
+    counts = st.integers(1, 2)
+    named = [
+        Stage(f"stage-{n}", draw(groups), draw(counts), draw(counts), draw(withins))
+        for n in range(draw(st.integers(1, 2)))
+    ]
+    plan = a_plan(*named, escalations=(Escalation(timedelta(minutes=10), add=("group:leads",)),))
+    return opened(a_request(plan=plan), usual_roster, an_actor(AGENT, kind=ActorKind.AGENT), NOON)
 
 
 flaws = st.sampled_from(

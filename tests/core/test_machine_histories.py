@@ -12,12 +12,14 @@ from bot.core.errors import Refusal
 from bot.core.machine import Command, step
 from bot.core.terms import Change
 from tests.core.builders import NOON, tick
-from tests.core.histories import Judge, Wish, meant, new_requests, rosters, wishes
+from tests.core.histories import Judge, Wish, meant, new_requests, rosters, usual_requests, wishes
 
 pauses = st.sampled_from((0, 1, 30, 60, 120, 300, 599, 600, 900)).map(
     lambda number: timedelta(seconds=number)
 )
 jumps = st.integers(-300, 1800).map(lambda number: timedelta(seconds=number))
+anything = usual_requests() | new_requests()
+leaps = st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20)
 History = list[tuple[timedelta, Wish | Command]]
 
 
@@ -37,20 +39,24 @@ def run(first: Change, history: History) -> Judge:
 
 
 @settings(max_examples=150)
-@given(new_requests(), st.lists(st.tuples(pauses, wishes), min_size=4, max_size=20))
+@given(anything, st.lists(st.tuples(pauses, wishes), min_size=4, max_size=20))
 def test_no_history_is_approved_without_its_quorum(first: Change, history: History) -> None:
     run(first, history)
 
 
 @settings(max_examples=150)
-@given(new_requests(), st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20))
+@given(
+    usual_requests() | new_requests(), st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20)
+)
 def test_not_even_when_the_clock_jumps_back_and_forth(first: Change, history: History) -> None:
     run(first, history)
 
 
 @pytest.mark.soak
 @settings(max_examples=100_000)
-@given(new_requests(), st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20))
+@given(
+    usual_requests() | new_requests(), st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20)
+)
 def test_not_in_a_hundred_thousand_histories(first: Change, history: History) -> None:
     run(first, history)
 

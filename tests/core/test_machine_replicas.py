@@ -20,7 +20,7 @@ from bot.core.errors import Refusal, Stale
 from bot.core.machine import Command, step
 from bot.core.terms import Change, Request, State
 from tests.core.builders import NOON, tick
-from tests.core.histories import Judge, Wish, meant, new_requests, usual_roster, wishes
+from tests.core.histories import Judge, Wish, apt, meant, new_requests, usual_requests, usual_roster, wishes
 
 SKEW = st.integers(-30, 30).map(lambda number: timedelta(seconds=number))
 PAUSES = st.sampled_from([timedelta(seconds=number) for number in (1, 29, 60, 240, 300, 595, 1500)])
@@ -58,7 +58,7 @@ class Store:
 class Replicas(RuleBasedStateMachine):
     """Everything that two processes can do to one request."""
 
-    @initialize(first=new_requests(), one=SKEW, other=SKEW)
+    @initialize(first=usual_requests() | new_requests(), one=SKEW, other=SKEW)
     def start(self, first: Change, one: timedelta, other: timedelta) -> None:
         """Both come up with a request there."""
         self.now = NOON
@@ -85,11 +85,16 @@ class Replicas(RuleBasedStateMachine):
         """A process rings for what is due by its own clock."""
         self._decide(self.replicas[which], tick(usual_roster))
 
-    @rule(one=wishes, other=wishes)
-    def both_act_at_once(self, one: Wish | Command, other: Wish | Command) -> None:
-        """Both decide on what stands, before either commits."""
+    @rule(one=apt, other=apt, first=st.integers(0, 1), dies=st.sampled_from((None, None, 0, 1)))
+    def both_act_at_once(self, one: Wish, other: Wish, first: int, dies: int | None) -> None:
+        """Both decide on what stands before either commits; one may die in between."""
         for replica, wish in zip(self.replicas, (one, other), strict=True):
             self._decide(replica, wish)
+        for which in (first, 1 - first):
+            if which == dies:
+                self.it_dies(which)
+            else:
+                self.it_commits(which)
 
     @precondition(lambda self: any(replica.change for replica in self.replicas))
     @rule(which=st.integers(0, 1))
