@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, literal, select, true, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from bot.core.terms import OutboxKind, Send
 from bot.ports import EACH_MAX, Claimed
+from storage.columns import Instant, Whole
 from storage.tables import OUTBOX
 from storage.transaction import Transaction
 
@@ -32,12 +47,26 @@ def take(held: Transaction, rows: Sequence[Row[Any]], until: datetime, token: st
 
 def due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
     """Read the first due rows of every address, so that a storm at one does not hide the others'."""
-    lanes = select(func.min(_BOX.address).label("address")).cte("lanes", recursive=True)
-    following = select(func.min(_BOX.address)).where(_BOX.address > lanes.c.address).scalar_subquery()
-    lanes = lanes.union_all(select(following).where(lanes.c.address.is_not(None)))
-    addresses = connection.execute(select(func.count()).select_from(lanes)).scalar_one()
-    each = min(limit, max(EACH_MIN, LOOK_MAX // addresses))
-    box, other = OUTBOX.alias("box"), OUTBOX.alias("other")
+    addresses = connection.execute(_COUNT_ADDRESSES).scalar_one()
+    each = min(limit, 2 * EACH_MAX, max(EACH_MIN, LOOK_MAX // addresses))
+    query = _first_rows(connection.dialect.name == "postgresql")
+    return connection.execute(query, {"now": now, "each": each}).all()
+
+
+def _addresses() -> CTE:
+    """Select every address, from one to the next by the index; the last row is null."""
+    found = select(func.min(_BOX.address).label("address")).cte("addresses", recursive=True)
+    following = select(func.min(_BOX.address)).where(_BOX.address > found.c.address).scalar_subquery()
+    return found.union_all(select(following).where(found.c.address.is_not(None)))
+
+
+_COUNT_ADDRESSES = select(func.count()).select_from(_addresses())
+
+
+@cache
+def _first_rows(has_lateral: bool) -> Select[Any]:
+    addresses, box, other = _addresses(), OUTBOX.alias("box"), OUTBOX.alias("other")
+    now = bindparam("now", type_=Instant)
     busy = exists(
         select(literal(1)).where(
             other.c.request_id == box.c.request_id,
@@ -48,15 +77,15 @@ def due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row[
     )
     first = (
         select(box)
-        .where(box.c.address == lanes.c.address, _unindexed(box.c.due_at) <= now, ~busy)
+        .where(box.c.address == addresses.c.address, _unindexed(box.c.due_at) <= now, ~busy)
         .order_by(box.c.rank, box.c.due_at, box.c.id)
-        .limit(each)
+        .limit(bindparam("each", type_=Whole))
     )
-    if connection.dialect.name == "postgresql":
+    if has_lateral:
         found = first.lateral("found")
-        return connection.execute(select(found).select_from(lanes.join(found, true()))).all()
-    ids = first.with_only_columns(box.c.id).correlate(lanes).scalar_subquery()
-    return connection.execute(select(OUTBOX).join_from(lanes, OUTBOX, _BOX.id.in_(ids))).all()
+        return select(found).select_from(addresses.join(found, true()))
+    ids = first.with_only_columns(box.c.id).correlate(addresses).scalar_subquery()
+    return select(OUTBOX).join_from(addresses, OUTBOX, _BOX.id.in_(ids))
 
 
 def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
