@@ -42,7 +42,7 @@ class Loops:
     def start(self) -> None:
         """Start every loop in the running event loop."""
         self._parts.store.on_earlier(self._earlier)
-        self._sweeper.every(CHECKPOINT_EVERY, self._checkpoint, "checkpoint")
+        self._sweeper.every(CHECKPOINT_EVERY, self.checkpoint, "checkpoint")
         self._sweeper.every(POLICY_EVERY, self._reload, "policy")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
         self._sweeper.start()
@@ -89,12 +89,12 @@ class Loops:
             await self._dirty.wait()
             self._dirty.clear()
             try:
-                await self._checkpoint()
+                await self.checkpoint()
             except Exception as error:  # an outer loop: the timer signs again
                 log.exception("checkpoint.failed", error=type(error).__name__)
             await asyncio.sleep(CHECKPOINT_PAUSE)
 
-    async def _checkpoint(self) -> None:
+    async def checkpoint(self) -> None:
         """Sign the log; one that was cut while we run stops the grants as it would at the start."""
         try:
             await self._parts.auditing.checkpoint()

@@ -182,3 +182,22 @@ async def test_a_checkpoint_that_could_not_be_kept_outside_is_kept_with_the_next
     await world.agent.asks("db.migrate", env="prod", sql="SELECT 3", rows=1)
     assert await auditing.checkpoint() is not None
     await world.audit()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["request_id = NULL WHERE request_id IS NOT NULL", "request_id = 'req_0' WHERE sequence = 2"],
+    ids=["hidden", "elsewhere"],
+)
+async def test_an_entry_that_was_filed_under_another_request_is_found(world: World, change: str) -> None:
+    await approved_and_told(world)
+    await attack(world, f"UPDATE entries SET {change}")
+    with pytest.raises(LogBroken, match="columns"):
+        await world.audit()
+
+
+async def test_a_log_cut_while_the_server_runs_stops_its_grants(world: World) -> None:
+    told = await approved_and_told(world)
+    await attack(world, "DELETE FROM entries WHERE sequence > 3", "UPDATE log_head SET size = 4")
+    await world.running.loops.checkpoint()
+    await assert_no_grant_is_issued(world, told)
