@@ -55,6 +55,11 @@ class Settings(BaseSettings):
     slack_bot_token: SecretStr | None = Field(default=None, description="`xoxb-…`; turns Slack on.")
     slack_signing_secret: SecretStr | None = Field(default=None, description="Proves that a call is Slack's.")
     slack_app_token: SecretStr | None = Field(default=None, description="`xapp-…`; Socket Mode, no HTTP.")
+    slack_client_id: str | None = Field(
+        default=None,
+        description="Instead of the bot token: many workspaces, each by `python -m bot slack install`.",
+    )
+    slack_client_secret: SecretStr | None = Field(default=None, description="Goes with the client id.")
     slack_api_url: str = Field(
         default="https://slack.com/api/",
         description="Slack's Web API; another one only for tests and GovSlack.",
@@ -78,9 +83,18 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _whole_surfaces(self) -> Self:
-        if self.slack_bot_token and not (self.slack_signing_secret or self.slack_app_token):
+        takes_calls = self.slack_signing_secret or self.slack_app_token
+        if self.slack_bot_token and self.slack_client_id:
+            raise ValueError(
+                "ASSENT_SLACK_BOT_TOKEN is for one workspace, ASSENT_SLACK_CLIENT_ID for many; set one"
+            )
+        if bool(self.slack_client_id) != bool(self.slack_client_secret):
+            raise ValueError(
+                "ASSENT_SLACK_CLIENT_ID and ASSENT_SLACK_CLIENT_SECRET go together; see Basic Information"
+            )
+        if (self.slack_bot_token or self.slack_client_id) and not takes_calls:
             raise ValueError("ASSENT_SLACK_SIGNING_SECRET is missing; see Basic Information of the Slack app")
-        if (self.slack_signing_secret or self.slack_app_token) and not self.slack_bot_token:
+        if takes_calls and not (self.slack_bot_token or self.slack_client_id):
             raise ValueError("ASSENT_SLACK_BOT_TOKEN is missing; see Install App of the Slack app")
         return self
 

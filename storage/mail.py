@@ -8,6 +8,8 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import Any
 
+from sqlalchemy import select
+
 from bot.core.terms import OutboxKind, Send
 from storage.columns import MICROSECOND, microseconds
 from storage.statements import add, find, put, save
@@ -59,14 +61,19 @@ def queue(held: Transaction, postings: Sequence[Posting]) -> None:
 
 
 def queue_alerts(held: Transaction, request_id: str | None, alerts: Sequence[Send]) -> None:
-    """Queue alerts; of one event the admins are told once an hour, and not while they cannot be told."""
+    """Queue alerts; of one cause the admins are told once an hour, and not while they cannot be told.
+
+    What an event says up to its first `: ` is its cause: `card-lost:slack:#ops: the channel is archived`.
+    """
     for alert in alerts:
-        name, at = f"alert {alert.event}", microseconds(alert.due_at) or 0
+        cause = alert.event.partition(": ")[0]
+        name, at = f"alert {cause}", microseconds(alert.due_at) or 0
         told = find(held.connection, "SELECT value FROM counters WHERE name IN ({keys})", [name])
         if told and at - told[0].value < TOLD_EVERY // MICROSECOND:
             continue
-        waiting = "SELECT id FROM outbox WHERE kind = 'alert' AND event IN ({keys}) LIMIT 1"
-        if find(held.connection, waiting, [alert.event]):
+        same = OUTBOX.c.event.startswith(cause, autoescape=True)
+        waiting = select(OUTBOX.c.id).where(OUTBOX.c.kind == OutboxKind.ALERT.value, same).limit(1)
+        if held.connection.execute(waiting).first() is not None:
             continue
         put(held.connection, COUNTERS, [{"name": name, "value": at}])
         queue(held, [Posting(request_id, alert)])

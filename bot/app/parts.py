@@ -23,7 +23,7 @@ from bot.services.reviewing import Reviewing
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
 from bot.settings import Settings
-from handlers.slack import Usergroups, Workspace
+from handlers.slack import Installed, Installing, TheOne, Usergroups, Workspace, Workspaces
 from storage.checkpoints import CheckpointFolder
 from storage.folder import PolicyFolder
 from storage.schema import migrate, pending_migrations
@@ -50,7 +50,8 @@ class Parts:
     store: DatabaseStore
     policies: PolicyFolder
     keys: Keys
-    workspace: Workspace | None
+    workspaces: Workspaces | None
+    installing: Installing | None
     usergroups: Usergroups | None
     trust: LogTrust
     knowing: Knowing
@@ -88,8 +89,8 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
     """Put the services together on an open store."""
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     keys = Keys.open(settings.keys, public_url, clock)
-    workspace = _workspace(settings, clock)
-    usergroups = Usergroups(workspace, clock) if workspace else None
+    workspaces = _workspaces(settings, clock, store, keys)
+    usergroups = Usergroups(workspaces, clock) if workspaces else None
     policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups)
     trust = LogTrust()
     return Parts(
@@ -100,7 +101,8 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         store=store,
         policies=policies,
         keys=keys,
-        workspace=workspace,
+        workspaces=workspaces,
+        installing=_installing(settings, clock, ids, store, keys, public_url),
         usergroups=usergroups,
         trust=trust,
         knowing=Knowing(store, policies, clock),
@@ -125,7 +127,26 @@ async def _migrated(settings: Settings) -> None:
     await migrate(url)
 
 
-def _workspace(settings: Settings, clock: Clock) -> Workspace | None:
-    if settings.slack_bot_token is None:
+def _workspaces(settings: Settings, clock: Clock, store: DatabaseStore, keys: Keys) -> Workspaces | None:
+    if settings.slack_bot_token is not None:
+        return TheOne(Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, clock))
+    if settings.slack_client_id is None or settings.slack_client_secret is None:
         return None
-    return Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, clock)
+    return Installed(
+        store,
+        keys,
+        clock,
+        api_url=settings.slack_api_url,
+        client_id=settings.slack_client_id,
+        client_secret=settings.slack_client_secret.get_secret_value(),
+    )
+
+
+def _installing(
+    settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseStore, keys: Keys, public_url: str
+) -> Installing | None:
+    if settings.slack_client_id is None or settings.slack_client_secret is None:
+        return None
+    secret = settings.slack_client_secret.get_secret_value()
+    api_url, client_id = settings.slack_api_url, settings.slack_client_id
+    return Installing(store, keys, clock, ids, api_url, public_url, client_id, secret)

@@ -64,7 +64,8 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
         problems.install(app, made.ids)
         _install(app, made, renderer, development)
         _install_doors(app, made, outward)
-        install_health(app, _checks(made, loops), _soft_checks(made))
+        socket = _install_slack(app, made, renderer)
+        install_health(app, _checks(made, loops), _soft_checks(made, socket))
         install_metrics(app, meters, _readings(made))
 
         def committed(change: Change) -> None:
@@ -117,7 +118,6 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
         public_url=made.public_url,
         development=development,
     )
-    _install_slack(app, made, renderer)
 
 
 def _install_doors(app: web.Application, made: Parts, outward: aiohttp.ClientSession) -> None:
@@ -134,15 +134,19 @@ def _install_doors(app: web.Application, made: Parts, outward: aiohttp.ClientSes
     )
 
 
-def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> None:
-    secret, token = made.settings.slack_signing_secret, made.settings.slack_app_token
-    if made.workspace is None or made.usergroups is None:
-        return
+def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> slack.Socket | None:
+    own = made.settings
+    if made.workspaces is None or made.usergroups is None:
+        return None
+    token, secret = own.slack_app_token, own.slack_signing_secret
+    socket = slack.Socket(token.get_secret_value(), own.slack_api_url) if token else None
+    if made.installing is not None:
+        made.installing.install(app)
     slack.install(
         app,
-        workspace=made.workspace,
+        workspaces=made.workspaces,
         signing_secret=secret.get_secret_value() if secret else None,
-        app_token=token.get_secret_value() if token else None,
+        socket=socket,
         public_url=made.public_url,
         reviewing=made.reviewing,
         viewing=made.viewing,
@@ -153,12 +157,13 @@ def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> Non
         clock=made.clock,
         renderer=renderer,
     )
+    return socket
 
 
 def _notifiers(made: Parts, renderer: Renderer) -> dict[str, Notifier]:
-    if made.workspace is None:
+    if made.workspaces is None:
         return {}
-    return {"slack": slack.SlackNotifier(made.workspace, made.policies, made.clock, renderer)}
+    return {"slack": slack.SlackNotifier(made.workspaces, made.policies, made.clock, renderer)}
 
 
 def _checks(made: Parts, loops: Loops) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
@@ -172,11 +177,13 @@ def _checks(made: Parts, loops: Loops) -> Mapping[str, Callable[[], Awaitable[st
     return {"database": database, "log": audit_log, "loops": loops.problem}
 
 
-def _soft_checks(made: Parts) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+def _soft_checks(
+    made: Parts, socket: slack.Socket | None
+) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
     async def policy() -> str | None:
         return made.policies.current().problem
 
-    return {"policy": policy}
+    return {"policy": policy} | ({"slack socket": socket.problem} if socket else {})
 
 
 def _readings(made: Parts) -> Mapping[str, Callable[[], Awaitable[float]]]:

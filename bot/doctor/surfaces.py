@@ -15,7 +15,7 @@ from bot.doctor.finding import Finding, bad, good, off, warn
 from bot.ports import Later, Never, Unsure
 from bot.settings import Settings
 from handlers.render import Renderer
-from handlers.slack import SlackNotifier, Workspace
+from handlers.slack import SlackNotifier, TheOne, Workspace, Workspaces
 from handlers.slack.troubles import repeatable
 from storage.folder import PolicyFolder
 
@@ -40,7 +40,7 @@ async def check_surfaces(settings: Settings) -> AsyncIterator[Finding]:
         return
     yield good(f"Slack knows us as {answer['user']} in {answer['team']}.")
     yield _scopes(str(answer.headers.get("x-oauth-scopes", "")))
-    async for finding in _channels(settings, workspace):
+    async for finding in _channels(settings, TheOne(workspace)):
         yield finding
 
 
@@ -53,13 +53,13 @@ def _scopes(granted: str) -> Finding:
     return good("Slack granted every scope of manifest.yml.")
 
 
-async def _channels(settings: Settings, workspace: Workspace) -> AsyncIterator[Finding]:
+async def _channels(settings: Settings, workspaces: Workspaces) -> AsyncIterator[Finding]:
     clock = DatabaseClock()
     try:
         policies = PolicyFolder(settings.policy, compile_condition, clock, None)
     except PolicyBroken:
         return  # another check has said so
-    notifier = SlackNotifier(workspace, policies, clock, Renderer(TEMPLATES))
+    notifier = SlackNotifier(workspaces, policies, clock, Renderer(TEMPLATES))
     rules = policies.current().bundle.rules
     targets = {f"slack:{one.target}" for rule in rules for one in rule.show if one.surface == "slack"}
     for address in sorted(targets):

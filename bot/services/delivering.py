@@ -305,7 +305,8 @@ class Delivering:
             private={"problem": problem},
         )
         alarm = row.request_id is not None and row.send.kind is not OutboxKind.ALERT
-        alarmed = f"{event}:{row.send.address}: {problem}"  # of one cause, the admins are told once an hour
+        # Of one cause, which is what stands before `: `, the admins hear once an hour.
+        alarmed = f"{event}:{row.send.address}: {problem}"
         alerts = (Send(OutboxKind.ALERT, effects.ADMINS, now, alarmed),) if alarm else ()
         await self.store.bury(row, problem, entry, alerts)
 

@@ -1,7 +1,7 @@
 """The one door for Slack's calls: events, interactivity and commands.
 
 1. The body is signed with our secret, at most five minutes ago, over exactly these bytes.
-2. The payload comes from the workspace we are installed in.
+2. The payload comes from a workspace that we are installed in.
 3. Only then does Bolt see it. Whatever fails before is 401, and nothing is stored.
 """
 
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import Clock as SignatureClock
 from slack_sdk.signature import SignatureVerifier
 
-from bot.core.errors import Malformed, NotReady, Unauthenticated
-from bot.ports import Clock, Later, Never
-from handlers.slack.workspace import Workspace
+from bot.core.errors import Malformed, Unauthenticated
+from bot.ports import Clock
+from handlers.slack.reception import Reception
 
 PATH = "/slack/events"
 
@@ -36,11 +35,10 @@ class OurClock(SignatureClock):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Lets in what Slack signed for our workspace."""
+    """Lets in what Slack signed for our workspaces."""
 
     verifier: SignatureVerifier
-    workspace: Workspace
-    bolt: AsyncApp
+    reception: Reception
 
     async def enter(self, request: web.Request) -> web.Response:
         """Handle one call.
@@ -49,9 +47,12 @@ class Door:
         """
         body = await self._signed(request)  # 1
         call = _read(body, request.content_type)
-        if call.body.get("type") != "url_verification":
-            await self._from_us(call)  # 2
-        return await to_aiohttp_response(await self.bolt.async_dispatch(call))  # 3
+        if call.body.get("type") == "url_verification":
+            return web.json_response({"challenge": str(call.body.get("challenge"))})
+        workspace = await self.reception.whose(call)  # 2
+        if workspace is None:
+            raise Unauthenticated("This call comes from another Slack workspace.")
+        return await to_aiohttp_response(await self.reception.dispatch(call, workspace))  # 3
 
     async def _signed(self, request: web.Request) -> str:
         # One header each: a second could be the one that somebody else reads.
@@ -70,14 +71,6 @@ class Door:
         if not genuine:
             raise Unauthenticated("This call does not carry Slack's signature.")
         return body
-
-    async def _from_us(self, call: AsyncBoltRequest) -> None:
-        try:
-            installation = await self.workspace.installation()
-        except (Later, Never) as error:
-            raise NotReady("Slack does not say which workspace is ours.") from error
-        if not installation.is_ours(call.context.team_id, call.context.enterprise_id):
-            raise Unauthenticated("This call comes from another Slack workspace.")
 
 
 def _read(body: str, content_type: str) -> AsyncBoltRequest:

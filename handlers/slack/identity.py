@@ -25,6 +25,7 @@ SLACKBOT = "USLACKBOT"  # Slack says of it `is_bot: false`
 PLAIN_MEMBER = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted")
 # Slack says these only where they apply.
 NO_MEMBER = ("is_stranger",)
+STRANGER = "Only members of our own Slack workspace can review."
 MACHINES = ("is_bot", "is_workflow_bot", "is_connector_bot")
 
 
@@ -53,28 +54,27 @@ class Identity:
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 installation = await self.workspace.installation()
-                _same_team(clicker.team, installation)  # 1
-                _full_member(await self._account(clicker.id), clicker.id, installation)  # 2
+                _of_ours(clicker.team, installation)  # 1
+                account = _full_member(await self._heard_of(clicker.id), clicker, installation)  # 2
         except (TimeoutError, Later, Never) as error:
             raise NotReady("Slack does not say who you are right now; try again in a minute.") from error
-        account = f"{installation.team}/{clicker.id}"
         person = self.policies.current().directory.by_account(Surface.SLACK, account)  # 3
         if person is None:
             raise UnknownPerson(f"Your Slack account {account} belongs to nobody in the directory.")
         return Actor(ActorKind.PERSON, person, Surface.SLACK, account, Proof.SIGNATURE)
 
-    async def _account(self, user: str) -> Mapping[str, Json]:
+    async def _heard_of(self, user: str) -> Mapping[str, Json]:
         now = self.clock.now()
         heard = self._heard.get(user)
         if heard is not None and timedelta(0) <= now - heard[0] < REMEMBER:
             return heard[1]
         with repeatable():
             said = (await self.workspace.client.users_info(user=user)).get("user")
-        account: Mapping[str, Json] = said if isinstance(said, dict) else {}
+        heard_now: Mapping[str, Json] = said if isinstance(said, dict) else {}
         for old in [name for name, (at, _) in self._heard.items() if now - at >= REMEMBER]:
             del self._heard[old]
-        self._heard[user] = (now, account)
-        return account
+        self._heard[user] = (now, heard_now)
+        return heard_now
 
 
 def person(actor: Actor) -> PersonName:
@@ -82,18 +82,21 @@ def person(actor: Actor) -> PersonName:
     return PersonName(actor.name)
 
 
-def _same_team(team: str | None, installation: Installation) -> None:
+def _of_ours(team: str | None, installation: Installation) -> None:
     # A click in a shared channel arrives with our own workspace in the payload and theirs in `user`.
-    if team is not None and team != installation.team:
-        raise UnknownPerson("Only members of our own Slack workspace can review.")
+    if team is not None and not installation.may_hold(team):
+        raise UnknownPerson(STRANGER)
 
 
-def _full_member(account: Mapping[str, Json], user: str, installation: Installation) -> None:
-    if user == SLACKBOT or any(account.get(sign) for sign in MACHINES):
+def _full_member(user: Mapping[str, Json], clicker: Clicker, installation: Installation) -> str:
+    """Return the account of a full member; `user` is Slack's word about the clicker."""
+    if clicker.id == SLACKBOT or any(user.get(sign) for sign in MACHINES):
         raise NoReviewsByMachines
-    if account.get("id") != user or account.get("team_id") != installation.team:
-        raise UnknownPerson("Only members of our own Slack workspace can review.")
-    if any(account.get(sign) is not False for sign in PLAIN_MEMBER):
+    account = installation.account(user)
+    if account is None or user.get("id") != clicker.id or clicker.team not in (None, user.get("team_id")):
+        raise UnknownPerson(STRANGER)
+    if any(user.get(sign) is not False for sign in PLAIN_MEMBER):
         raise UnknownPerson("Guests and deactivated accounts cannot review.")
-    if any(account.get(sign) for sign in NO_MEMBER):
+    if any(user.get(sign) for sign in NO_MEMBER):
         raise UnknownPerson("Only full members of our own Slack workspace can review.")
+    return account

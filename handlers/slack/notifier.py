@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,12 +13,11 @@ from bot.ports import Clock, Never, Place, Policies, Posted, Unsure
 from handlers.render import Renderer
 from handlers.slack.blocks import Block, clip, escaped, message
 from handlers.slack.limits import FALLBACK_TEXT_MAX, SECTION_TEXT_MAX
+from handlers.slack.rooms import PAGE, Rooms, target
 from handlers.slack.troubles import repeatable, unrepeatable
-from handlers.slack.workspace import Workspace
+from handlers.slack.workspaces import Workspaces
 
 EVENT_TYPE = "assent_request"  # of the message metadata, which every app in the workspace can read: ids only
-CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{8,}")
-PAGE = 200  # things asked for at once; Slack recommends no more
 LOOK_BACK = timedelta(days=1)  # how far `seek` looks: a crash and its repair lie closer together
 LOOK_PAGES = 10
 
@@ -26,33 +26,28 @@ LOOK_PAGES = 10
 class SlackNotifier:
     """Posts cards and keeps them up to date. Each verb raises only `Later`, `Never` or `Unsure`."""
 
-    workspace: Workspace
+    workspaces: Workspaces
     policies: Policies
     clock: Clock
     renderer: Renderer
-    _channels: dict[str, str] = field(default_factory=dict)  # by name
-    _chats: dict[str, str] = field(default_factory=dict)  # direct messages, by user
+    _rooms: Rooms = field(default_factory=Rooms)
 
     async def find(self, address: str, person: PersonName | None) -> Place:
         """Return the channel behind `#name` or an id, or a person's direct messages."""
         if person is not None:
             return Place(Surface.SLACK, await self._chat(person))
-        target = address.removeprefix("slack:").removeprefix("#")
-        if CHANNEL_ID.fullmatch(target):
-            return Place(Surface.SLACK, target)
-        if target not in self._channels:
-            await self._look_up_channels()
-        if target not in self._channels:
-            raise Never(f"Slack: the bot is in no channel named #{target}; invite it there with /invite")
-        return Place(Surface.SLACK, self._channels[target])
+        team, name = target(address)
+        workspace = await self.workspaces.named(team)
+        return Place(Surface.SLACK, workspace.placed(await self._rooms.channel(workspace, team, name)))
 
     async def post(self, card: Card, place: Place) -> Posted:
         """Post a card; raises `Unsure` when nobody knows whether it stands there now."""
         shown = message(card, self.renderer)
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"request": card.request_id}}
-        with self.workspace.pace.posting(place.id), unrepeatable():
-            said = await self.workspace.client.chat_postMessage(
-                channel=place.id,
+        workspace, channel = await self.workspaces.at(place.id)
+        with self._known(channel), workspace.pace.posting(channel), unrepeatable():
+            said = await workspace.client.chat_postMessage(
+                channel=channel,
                 text=clip(shown.text, FALLBACK_TEXT_MAX),
                 blocks=shown.blocks,
                 metadata=metadata,
@@ -60,20 +55,22 @@ class SlackNotifier:
                 unfurl_media=False,
                 parse="none",
             )
-            return _posted(card.request_id, str(said["channel"]), str(said["ts"]), card.version)
+            stands_at = workspace.placed(str(said["channel"]))
+            return _posted(card.request_id, stands_at, str(said["ts"]), card.version)
 
     async def seek(self, request_id: RequestId, place: Place) -> Posted | None:
         """Return our card of that request if it already stands at the place.
 
         Looks at the last day; raises `Unsure` when the channel is too busy to look through.
         """
-        ours = (await self.workspace.installation()).bot
+        workspace, channel = await self.workspaces.at(place.id)
+        ours = (await workspace.installation()).bot
         since = str((self.clock.now() - LOOK_BACK).timestamp())
         cursor = ""
         for _ in range(LOOK_PAGES):
-            with self.workspace.pace.calling("conversations.history"), repeatable():
-                said = await self.workspace.client.conversations_history(
-                    channel=place.id, oldest=since, limit=PAGE, include_all_metadata=True, cursor=cursor
+            with workspace.pace.calling("conversations.history"), repeatable():
+                said = await workspace.client.conversations_history(
+                    channel=channel, oldest=since, limit=PAGE, include_all_metadata=True, cursor=cursor
                 )
             for standing in said.get("messages") or ():
                 # Any app can write our metadata; only our own messages count.
@@ -87,10 +84,11 @@ class SlackNotifier:
     async def update(self, card: Card, posted: Posted) -> Posted:
         """Bring a card up to date; raises `Never` when its message is gone."""
         shown = message(card, self.renderer)
-        with self.workspace.pace.calling("chat.update"), repeatable():
+        workspace, channel = await self.workspaces.at(posted.place)
+        with workspace.pace.calling("chat.update"), repeatable():
             # `text` alone would delete the blocks.
-            await self.workspace.client.chat_update(
-                channel=posted.place,
+            await workspace.client.chat_update(
+                channel=channel,
                 ts=posted.message,
                 text=clip(shown.text, FALLBACK_TEXT_MAX),
                 blocks=shown.blocks,
@@ -100,43 +98,35 @@ class SlackNotifier:
 
     async def reply(self, text: str, posted: Posted) -> None:
         """Add a line to a card's thread."""
-        with self.workspace.pace.posting(posted.place), unrepeatable():
-            await self.workspace.client.chat_postMessage(
-                channel=posted.place, thread_ts=posted.message, **_plain(text)
-            )
+        workspace, channel = await self.workspaces.at(posted.place)
+        with workspace.pace.posting(channel), unrepeatable():
+            await workspace.client.chat_postMessage(channel=channel, thread_ts=posted.message, **_plain(text))
 
     async def tell(self, text: str, place: Place) -> None:
         """Say something by itself."""
-        with self.workspace.pace.posting(place.id), unrepeatable():
-            await self.workspace.client.chat_postMessage(channel=place.id, **_plain(text))
-
-    async def _look_up_channels(self) -> None:
-        """Read the channels that the bot is in: only there may it post."""
-        cursor = ""
-        while True:
-            with self.workspace.pace.calling("users.conversations"), repeatable():
-                said = await self.workspace.client.users_conversations(
-                    types="public_channel,private_channel", exclude_archived=True, limit=PAGE, cursor=cursor
-                )
-            self._channels.update({str(c["name"]): str(c["id"]) for c in said.get("channels") or ()})
-            cursor = (said.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                return
+        workspace, channel = await self.workspaces.at(place.id)
+        with workspace.pace.posting(channel), unrepeatable():
+            await workspace.client.chat_postMessage(channel=channel, **_plain(text))
 
     async def _chat(self, person: PersonName) -> str:
-        team = (await self.workspace.installation()).team
+        """Return the direct messages of the first of somebody's accounts where we are installed."""
         known = self.policies.current().directory.people.get(person)
-        users = [
-            a.removeprefix(f"{team}/") for a in (known.slack if known else ()) if a.startswith(f"{team}/")
-        ]
-        if not users:
-            raise Never(f"{person} has no account of this Slack workspace in the directory")
-        user = users[0]
-        if user not in self._chats:
-            with self.workspace.pace.calling("conversations.open"), repeatable():
-                said = await self.workspace.client.conversations_open(users=user)
-                self._chats[user] = str(said["channel"]["id"])
-        return self._chats[user]
+        for account in known.slack if known else ():
+            team, _, user = account.partition("/")
+            try:
+                workspace = await self.workspaces.named(team)
+            except Never:
+                continue
+            return workspace.placed(await self._rooms.chat(workspace, user))
+        raise Never(f"{person} has no account of this Slack workspace in the directory")
+
+    @contextmanager
+    def _known(self, channel: str) -> Iterator[None]:
+        try:
+            yield
+        except Never:
+            self._rooms.forget(channel)  # its name may be another channel's by now
+            raise
 
 
 def _posted(request_id: RequestId, channel: str, ts: str, version: int) -> Posted:

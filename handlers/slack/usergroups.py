@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 
 from bot.ports import Clock, Later, Never
 from handlers.slack.troubles import repeatable
-from handlers.slack.workspace import Workspace
+from handlers.slack.workspaces import Workspaces
 
 REMEMBER = timedelta(minutes=2)  # usergroups.* is tier 2: about 20 calls a minute for all groups together
 
 
 @dataclass(frozen=True, slots=True)
 class Usergroups:
-    """Reads who is in a user group, as accounts `T…/U…`."""
+    """Reads who is in a user group, as accounts `T…/U…`.
 
-    workspace: Workspace
+    `S…` is one of the only workspace, `T…/S…` one of that workspace.
+    """
+
+    workspaces: Workspaces
     clock: Clock
     _heard: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
 
@@ -27,9 +30,13 @@ class Usergroups:
         if heard is not None and timedelta(0) <= now - heard[0] < REMEMBER:
             return heard[1]
         try:
-            team = (await self.workspace.installation()).team
+            team, _, group = usergroup.rpartition("/")
+            workspace = await self.workspaces.named(team or None)
+            team = team or (await workspace.installation()).team or ""
             with repeatable():
-                said = await self.workspace.client.usergroups_users_list(usergroup=usergroup)
+                said = await workspace.client.usergroups_users_list(
+                    usergroup=group, team_id=team if workspace.key.startswith("E") else None
+                )
         except (Later, Never):
             return None
         accounts = frozenset(f"{team}/{user}" for user in said.get("users") or ())
@@ -37,5 +44,6 @@ class Usergroups:
         return accounts
 
     def forget(self, usergroup: str) -> None:
-        """Ask again at the next chance: Slack says that this group has changed."""
-        self._heard.pop(usergroup, None)
+        """Ask again at the next chance: Slack says that this group `S…` has changed."""
+        for known in [name for name in self._heard if name.rpartition("/")[2] == usergroup]:
+            del self._heard[known]

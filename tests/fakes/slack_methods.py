@@ -16,6 +16,7 @@ SCOPES: dict[str, set[str]] = {
     "chat.update": {"chat:write"},
     "conversations.history": set(),
     "conversations.open": {"im:write"},
+    "oauth.v2.access": set(),  # with the app's client id and secret
     "users.conversations": set(),
     "users.info": {"users:read"},
     "usergroups.users.list": {"usergroups:read"},
@@ -30,9 +31,10 @@ ARGUMENTS: dict[str, set[str]] = {
     "chat.update": {"channel", "ts", "text", "blocks", "parse"},
     "conversations.history": {"channel", "oldest", "limit", "include_all_metadata", "cursor"},
     "conversations.open": {"users"},
-    "users.conversations": {"types", "exclude_archived", "limit", "cursor"},
+    "oauth.v2.access": {"client_id", "client_secret", "code", "redirect_uri", "grant_type", "refresh_token"},
+    "users.conversations": {"types", "exclude_archived", "limit", "cursor", "team_id"},
     "users.info": {"user"},
-    "usergroups.users.list": {"usergroup"},
+    "usergroups.users.list": {"usergroup", "team_id"},
     "views.open": {"trigger_id", "view"},
 }  # fmt: skip
 

@@ -257,6 +257,7 @@ async def test_a_deleted_card_is_put_up_again(
     again = slack.channel("#ops").card("Run a database migration")
     assert "Look again" in again.text
     assert again.thread
+    assert slack.chat(ANA).line("You commented through the API")
 
 
 async def test_a_connection_lost_after_the_post_leaves_one_card(world: World, slack: FakeSlack) -> None:

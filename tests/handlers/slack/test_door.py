@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from handlers.slack import TheOne
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_payloads import encoded, signature
 from tests.fakes.slack_state import Fault
@@ -149,9 +150,9 @@ async def test_slack_verifies_the_address(world: World, slack: FakeSlack) -> Non
 async def test_while_slack_does_not_say_which_workspace_is_ours_nothing_gets_in(
     world: World, slack: FakeSlack, request_: dict[str, Any], card: CardView
 ) -> None:
-    workspace = world.running.parts.workspace
-    assert workspace is not None
-    workspace._installation = None
+    workspaces = world.running.parts.workspaces
+    assert isinstance(workspaces, TheOne)
+    workspaces.workspace._installation = None
     slack.goes_wrong("auth.test", Fault(status=500))
     assert (await slack.send(slack.pressed(card, "Approve", ANA))).status == 503
     assert (await world.agent.sees(request_))["state"] == "pending"

@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.errors import NoReviewsByMachines, NotReady, UnknownPerson
 from bot.core.terms import Actor, ActorKind, Proof, Surface
-from handlers.slack import Usergroups, Workspace
+from handlers.slack import TheOne, Usergroups, Workspace
 from handlers.slack.identity import Clicker, Identity
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import Fault
@@ -148,7 +148,7 @@ async def test_slacks_word_is_good_for_a_minute(
 
 async def test_a_user_group_is_its_accounts(workspace: Workspace, slack: FakeSlack, clock: FakeClock) -> None:
     slack.state.usergroups["S0DBA"] = ["U0ANA", "U0BO"]
-    usergroups = Usergroups(workspace, clock)
+    usergroups = Usergroups(TheOne(workspace), clock)
     assert await usergroups.members("S0DBA") == frozenset({"T0ASSENT/U0ANA", "T0ASSENT/U0BO"})
 
 
@@ -156,7 +156,7 @@ async def test_a_user_group_is_remembered_for_two_minutes_or_until_slack_says_it
     workspace: Workspace, slack: FakeSlack, clock: FakeClock
 ) -> None:
     slack.state.usergroups["S0DBA"] = ["U0ANA"]
-    usergroups = Usergroups(workspace, clock)
+    usergroups = Usergroups(TheOne(workspace), clock)
     await usergroups.members("S0DBA")
     slack.state.usergroups["S0DBA"] = ["U0BO"]
     clock.advance(timedelta(seconds=119))
@@ -177,7 +177,7 @@ async def test_a_user_group_that_slack_does_not_tell_is_none(
     workspace: Workspace, slack: FakeSlack, clock: FakeClock, fault: Fault
 ) -> None:
     slack.state.usergroups["S0DBA"] = ["U0ANA"]
-    usergroups = Usergroups(workspace, clock)
+    usergroups = Usergroups(TheOne(workspace), clock)
     await usergroups.members("S0DBA")
     clock.advance(timedelta(minutes=3))
     slack.goes_wrong("usergroups.users.list", fault)

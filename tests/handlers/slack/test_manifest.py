@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 
 from handlers.slack.desk import HELP
 from handlers.slack.door import PATH
+from handlers.slack.installing import RETURN
+from handlers.slack.scopes import SCOPES as SCOPES_ASKED_FOR
 from tests.fakes.slack_methods import SCOPES
 from tests.fakes.slack_state import MANIFEST
 
@@ -30,27 +32,27 @@ def manifest() -> dict[str, Any]:
 
 
 def methods_called() -> set[str]:
-    """Return every Web API method that the code calls, as `workspace.client.METHOD(…)`."""
+    """Return every Web API method that the code calls, as `workspace.client.METHOD(…)` or `oauth.METHOD(…)`."""
     known = {method.replace(".", "_").lower(): method for method in SCOPES}
     called = set()
     for module in CODE.glob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 holder = ast.unparse(node.func.value)
-                if holder in ("self.workspace.client", "self.client"):
+                if holder in ("self.workspace.client", "workspace.client", "self.client", "oauth"):
                     called.add(known[node.func.attr.lower()])
     return called
 
 
 def registered(kind: str) -> set[str]:
     """Return what the listeners register for."""
-    source = (CODE / "listeners.py").read_text()
-    return set(re.findall(rf'bolt\.{kind}\("([^"]+)"\)', source))
+    sources = [module.read_text() for module in CODE.glob("*.py")]
+    return {name for source in sources for name in re.findall(rf'bolt\.{kind}\("([^"]+)"\)', source)}
 
 
 def test_the_scopes_are_those_that_the_called_methods_need(manifest: dict[str, Any]) -> None:
     needed = {"commands"}.union(*(SCOPES[m] | BY_KIND.get(m, set()) for m in methods_called()))
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == needed
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == needed == set(SCOPES_ASKED_FOR)
     assert "user" not in manifest["oauth_config"]["scopes"]
 
 
@@ -74,6 +76,7 @@ def test_everything_comes_through_the_one_door(manifest: dict[str, Any]) -> None
         settings["interactivity"]["request_url"],
     ]
     assert {url.removeprefix("https://assent.example.com") for url in urls} == {PATH}
+    assert manifest["oauth_config"]["redirect_urls"] == [f"https://assent.example.com{RETURN}"]
 
 
 def test_what_people_type_arrives_escaped(manifest: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.terms import PersonName, RequestId, State
 from bot.ports import Later, Never, Place, Posted, Shut, Unsure
-from handlers.slack import SlackNotifier, Workspace
+from handlers.slack import SlackNotifier, TheOne, Workspace
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import Fault, Message
 from tests.fixtures.clock import FakeClock
@@ -21,7 +21,9 @@ OPS = "C0OPSXXXXX"
 
 @pytest.fixture
 def notifier(workspace: Workspace, clock: FakeClock) -> SlackNotifier:
-    return SlackNotifier(workspace, knowing(ana="T0ASSENT/U0ANA", eve="T0OTHER/U0EVE"), clock, RENDERER)
+    return SlackNotifier(
+        TheOne(workspace), knowing(ana="T0ASSENT/U0ANA", eve="T0OTHER/U0EVE"), clock, RENDERER
+    )
 
 
 @pytest.fixture
@@ -256,7 +258,7 @@ async def test_without_a_token_that_slack_takes_the_whole_surface_is_shut(
 @pytest.mark.parametrize("name", METHODS)
 async def test_slack_out_of_reach_is_later(name: str, clock: FakeClock) -> None:
     workspace = Workspace("xoxb-fake", "http://127.0.0.1:9/api", clock)
-    away = SlackNotifier(workspace, knowing(), clock, RENDERER)
+    away = SlackNotifier(TheOne(workspace), knowing(), clock, RENDERER)
     with pytest.raises(Later):
         await verb(name, away, Place("slack", OPS), Posted(ID, "slack:#ops", OPS, "1.1", 1))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ports import Full, Later, Place, Turn
-from handlers.slack import SlackNotifier, Workspace
+from handlers.slack import SlackNotifier, TheOne, Workspace
 from handlers.slack.pace import CHANNEL, TIER_3, WORKSPACE, Allowance, Limit, Pace
 from handlers.slack.troubles import Slower
 from tests.fakes.slack import FakeSlack
@@ -120,7 +120,7 @@ def test_in_no_span_do_more_get_through_than_the_limit_says(gaps: list[float]) -
 async def test_slack_is_not_called_beyond_its_pace(
     workspace: Workspace, slack: FakeSlack, clock: FakeClock
 ) -> None:
-    notifier = SlackNotifier(workspace, knowing(), clock, RENDERER)
+    notifier = SlackNotifier(TheOne(workspace), knowing(), clock, RENDERER)
     ops = await notifier.find("slack:#ops", None)
     posted = [await notifier.post(a_card(), ops) for _ in range(CHANNEL.burst)]
     calls = len(slack.state.calls)
@@ -136,7 +136,7 @@ async def test_a_refusal_for_pace_is_no_attempt_and_holds_only_its_channel(
     workspace: Workspace, slack: FakeSlack, clock: FakeClock
 ) -> None:
     slack.add_channel("#leads")
-    notifier = SlackNotifier(workspace, knowing(), clock, RENDERER)
+    notifier = SlackNotifier(TheOne(workspace), knowing(), clock, RENDERER)
     ops, leads = [await notifier.find(f"slack:#{name}", None) for name in ("ops", "leads")]
     slack.goes_wrong("chat.postMessage", Fault(retry_after=17))
     with pytest.raises(Full):

@@ -28,9 +28,9 @@ async def socket(world: World, slack: FakeSlack) -> AsyncIterator[None]:
     app = web.Application()
     surface.install(
         app,
-        workspace=surface.Workspace(slack.state.token, slack.api_url, made.clock),
+        workspaces=surface.TheOne(surface.Workspace(slack.state.token, slack.api_url, made.clock)),
         signing_secret=None,
-        app_token=APP_TOKEN,
+        socket=surface.Socket(APP_TOKEN, slack.api_url),
         public_url=made.public_url,
         reviewing=made.reviewing,
         viewing=made.viewing,

@@ -1,0 +1,16 @@
+"""What we ask Slack for; manifest.yml says the same, and why."""
+
+from __future__ import annotations
+
+SCOPES = (
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:write",
+    "usergroups:read",
+    "users:read",
+)
