@@ -12,7 +12,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -43,39 +43,48 @@ def approved(
     A call raises `Denied`, `Expired`, `Cancelled`, `Withdrawn`, `Refused`, `Unreachable`, and nothing ran.
     """
 
+    template = Ask(
+        action=action,
+        resource=resource,
+        on_behalf_of=on_behalf_of,
+        justification=justification,
+        approve_within=approve_within,
+    )
+
     def decorate(function: Function) -> Function:
         signature = inspect.signature(function)
         if any(parameter.kind in NAMELESS for parameter in signature.parameters.values()):
             raise Misused(f"{function.__name__} has parameters without names, which nobody could approve.")
 
         def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
-            asked = Ask(
-                action=action,
-                parameters=_named(signature, args, kwargs),
-                resource=resource,
-                on_behalf_of=on_behalf_of,
-                justification=justification,
-                approve_within=approve_within,
-            )
-            return _Call(agent or Agent(settings.url(), settings.key()), asked)
+            ask = replace(template, parameters=_named(signature, args, kwargs))
+            return _Call(agent or Agent(settings.url(), settings.key()), ask)
 
-        @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            one = call(args, kwargs)
-            receipt = one.leave()
-            with one.outcome(receipt):
-                return function(**receipt.parameters)
-
-        @functools.wraps(function)
-        async def run_async(*args: Any, **kwargs: Any) -> Any:
-            one = call(args, kwargs)
-            receipt = await one.leave_async()
-            async with one.outcome(receipt):
-                return await function(**receipt.parameters)
-
-        return cast(Function, run_async if inspect.iscoroutinefunction(function) else run)
+        return cast(Function, _waiting(function, call))
 
     return decorate
+
+
+def _waiting(
+    function: Callable[..., Any], call: Callable[[tuple[Any, ...], dict[str, Any]], _Call]
+) -> Callable[..., Any]:
+    """Return the function behind its approval, plain or async as it is itself."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        one = call(args, kwargs)
+        receipt = one.leave()
+        with one.outcome(receipt):
+            return function(**receipt.parameters)
+
+    @functools.wraps(function)
+    async def run_async(*args: Any, **kwargs: Any) -> Any:
+        one = call(args, kwargs)
+        receipt = await one.leave_async()
+        async with one.outcome(receipt):
+            return await function(**receipt.parameters)
+
+    return run_async if inspect.iscoroutinefunction(function) else run
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,12 @@ def node_modules() -> Path:
     return folder
 
 
+def test_the_lock_holds_hashes_and_no_address() -> None:
+    text = (NPM / "package-lock.json").read_text()
+    assert "sha512-" in text
+    assert "://" not in text
+
+
 def test_standardwebhooks_of_npm_agrees(node_modules: Path) -> None:
     command = ["node", str(NPM / "verify.js"), str(node_modules), str(HERE / "callbacks.json")]
     said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
