@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.core.errors import Refusal, Stale
+from bot.core.policy import parts
 from bot.core.terms import Change, OutboxKind, Request, Send, State
 from bot.ports import Committed
 from storage.mail import Posting, queue
@@ -154,7 +155,9 @@ def _wait_rows(request: Request) -> list[dict[str, Any]]:
     if request.state is not State.PENDING:
         return []
     stages = request.plan.stages[request.stage_index : request.stage_index + 1]
-    references = dict.fromkeys([*(one for stage in stages for one in stage.approvers), *request.added])
+    named = [*(one for stage in stages for one in stage.approvers), *request.added]
+    # Who is in all of `group:dba&leads` looks for each of the two.
+    references = dict.fromkeys(part for one in named for part in sorted(parts(one)))
     return [
         {"request_id": request.id, "reference": one, "expires_at": request.expires_at} for one in references
     ]

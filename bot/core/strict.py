@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -75,8 +76,9 @@ def _decoded(decode: Callable[[str], Any], text: str) -> Json:
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in members if names.count(name) > 1)
+        # Counted at once: asking for each name how often it stands there would take minutes of a long body.
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name in members if counts[name] > 1)
         raise Malformed(f"The member {twice[:NAME_SHOWN_MAX]!a} stands twice.")
     return members
 

@@ -8,8 +8,13 @@ from datetime import datetime
 from bot.core.errors import Unknown
 from bot.core.machine import counted
 from bot.core.people import approvers, barred, resolve
-from bot.core.terms import PersonName, Request, RequestId, State
+from bot.core.terms import PersonName, Registry, Request, RequestId, State
 from bot.ports import Clock, Policies, Store
+
+LOOK_MAX = 500  # requests looked at for one page: who may see little must not have all of history read
+WAITING_MAX = 2000  # likewise of those that wait: an agent's flood of a person's own must not hide the rest
+
+Cursor = tuple[datetime, RequestId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +28,11 @@ class Viewing:
     async def see(self, request_id: RequestId, person: PersonName) -> Request:
         """Return a request this person may see; raises `Unknown`, the same for none and for not theirs."""
         request = await self.store.get(request_id)
-        if not await self._may_see(request, person):
+        if not await self._may_see(request, person, await self.store.registry()):
             raise Unknown
         return request
 
-    async def _may_see(self, request: Request, person: PersonName) -> bool:
+    async def _may_see(self, request: Request, person: PersonName, registry: Registry) -> bool:
         known = self.policies.current().directory.people.get(person)
         if known is None:
             return False
@@ -35,23 +40,31 @@ class Viewing:
             return True
         if any(review.person == person for review in request.reviews):
             return True
-        roster = await self.policies.roster(request, await self.store.registry())
+        roster = await self.policies.roster(request, registry)
         named = [reference for stage in request.plan.stages for reference in stage.approvers]
         return person in resolve((*named, *request.added), roster)
 
     async def may_act(self, request: Request, person: PersonName) -> bool:
         """Say whether this person's approval or denial would count now."""
+        return await self._may_act(request, person, await self.store.registry())
+
+    async def _may_act(self, request: Request, person: PersonName, registry: Registry) -> bool:
         if request.state is not State.PENDING or self.clock.now() >= request.expires_at:
             return False
-        roster = await self.policies.roster(request, await self.store.registry())
+        roster = await self.policies.roster(request, registry)
         eligible = approvers(request, roster) - barred(request, roster)
         return person in eligible and person not in counted(request)
 
     async def inbox(self, person: PersonName, limit: int = 50) -> list[Request]:
         """Return pending requests that wait for this person, soonest deadline first."""
-        references = await self._references(person)
-        waiting = await self.store.waiting_for(references, limit)
-        return [request for request in waiting if await self.may_act(request, person)]
+        references, registry = await self._references(person), await self.store.registry()
+        looked = limit
+        while True:
+            waiting = await self.store.waiting_for(references, looked)
+            mine = [request for request in waiting if await self._may_act(request, person, registry)]
+            if len(mine) >= limit or len(waiting) < looked or looked >= WAITING_MAX:
+                return mine[:limit]
+            looked = min(looked * 4, WAITING_MAX)  # their own and those they have reviewed stood before
 
     async def _references(self, person: PersonName) -> list[str]:
         names = self.policies.current().bundle.groups
@@ -59,19 +72,23 @@ class Viewing:
         return [f"person:{person}", *(f"group:{name}" for name in groups)]
 
     async def history(
-        self,
-        person: PersonName,
-        limit: int,
-        before: tuple[datetime, RequestId] | None,
-        mine: bool,
-    ) -> list[Request]:
-        """Return requests newest first: those this person reviewed, or all that they may see."""
-        if mine:
-            return await self.store.recent(limit, before, reviewed_by=person)
-        seen: list[Request] = []
-        while page := await self.store.recent(limit, before):
-            seen += [request for request in page if await self._may_see(request, person)]
-            before = (page[-1].created_at, page[-1].id)
-            if len(seen) >= limit or len(page) < limit:
-                break
-        return seen[:limit]
+        self, person: PersonName, limit: int, before: Cursor | None, mine: bool
+    ) -> tuple[list[Request], Cursor | None]:
+        """Return requests newest first, those this person reviewed or may see, and where the next page begins.
+
+        A page may hold fewer than `limit` and still not be the last one.
+        """
+        registry, looked, seen = await self.store.registry(), 0, list[Request]()
+        reviewed_by = person if mine else None
+        while looked < LOOK_MAX:
+            page = await self.store.recent(limit, before, reviewed_by=reviewed_by)
+            for request in page:
+                before = (request.created_at, request.id)
+                if mine or await self._may_see(request, person, registry):
+                    seen.append(request)
+                if len(seen) == limit:
+                    return seen, before
+            if len(page) < limit:
+                return seen, None
+            looked += len(page)
+        return seen, before

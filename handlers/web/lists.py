@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from itertools import groupby
 
@@ -55,7 +55,7 @@ class Lists:
     async def load(self, person: PersonName) -> Inbox:
         """Return what waits for a person, what waits for others, and what was decided lately."""
         mine = await self._site.viewing.inbox(person)
-        recent = await self._site.viewing.history(person, LATELY, None, False)
+        recent, _ = await self._site.viewing.history(person, LATELY, None, False)
         known = {request.id for request in mine}
         others = [r for r in recent if r.state is State.PENDING and r.id not in known]
         lately = [r for r in recent if r.state is not State.PENDING][:SHOWN_LATELY]
@@ -75,12 +75,12 @@ class Lists:
     async def history(self, request: web.Request, visitor: Visitor) -> web.Response:
         """Show requests newest first, by day."""
         mine = request.query.get("mine") == "1"
-        found = await self._site.viewing.history(visitor.name, PAGE, _cursor(request), mine)
+        found, go_on = await self._site.viewing.history(visitor.name, PAGE, _cursor(request), mine)
         rows = await self._rows(found)
         days: list[tuple[date, list[Row]]] = [
             (day, list(some)) for day, some in groupby(rows, key=lambda row: row.card.created_at.date())
         ]
-        older = f"{found[-1].created_at.isoformat()}~{found[-1].id}" if len(found) == PAGE else None
+        older = f"{go_on[0].isoformat()}~{go_on[1]}" if go_on else None
         first = "before" not in request.query
         return self._site.page(
             "history", visitor, {"days": days, "mine": mine, "older": older, "first": first}
@@ -104,7 +104,8 @@ def _cursor(request: web.Request) -> tuple[datetime, RequestId] | None:
     at, _, request_id = text.partition("~")
     try:
         instant = datetime.fromisoformat(at)
-    except ValueError as error:
+        instant.astimezone(UTC)  # beyond the years 1 and 9999 there is no instant
+    except (ValueError, OverflowError) as error:
         raise Malformed("This link is damaged; start again from the newest.") from error
     if instant.tzinfo is None or not request_id.isascii() or not request_id.isprintable():
         raise Malformed("This link is damaged; start again from the newest.")

@@ -116,10 +116,11 @@ def require_own_form(
 
 def local_path(text: str) -> str:
     """Return a path of ours to go on to; anything that could lead elsewhere becomes the inbox."""
-    parts = urlsplit(text)
     plain = text.isascii() and text.isprintable() and "\\" not in text
-    ours = text.startswith("/") and not text.startswith("//") and not parts.netloc and not parts.scheme
-    return text if plain and ours else "/"
+    if not plain or not text.startswith("/") or text.startswith("//"):
+        return "/"
+    parts = urlsplit(text)
+    return "/" if parts.netloc or parts.scheme else text
 
 
 def _secure(public_url: str) -> bool:
@@ -133,9 +134,16 @@ def _ours(origin: str, request: web.Request, public_url: str) -> bool:
     # On one's own machine, localhost and 127.0.0.1 are the same place; a rebound name is not.
     return (
         _loopback(public.hostname)
-        and _loopback(urlsplit(origin).hostname)
         and origin == f"http://{request.headers.get('Host', '')}"
+        and _loopback(_host(origin))
     )
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).hostname
+    except ValueError:  # a bracket that opens no address
+        return None
 
 
 def _loopback(host: str | None) -> bool:
