@@ -14,6 +14,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from bot.app.doors import install_doors
 from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
 from bot.core.terms import Change
@@ -63,7 +64,7 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
         app = web.Application(client_max_size=BODY_MAX)
         problems.install(app, made.ids)
         _install(app, made, renderer, development)
-        _install_doors(app, made, outward)
+        install_doors(app, made, outward)
         socket = _install_slack(app, made, renderer)
         install_health(app, _checks(made, loops), _soft_checks(made, socket))
         install_metrics(app, meters, _readings(made))
@@ -117,20 +118,6 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
         renderer=renderer,
         public_url=made.public_url,
         development=development,
-    )
-
-
-def _install_doors(app: web.Application, made: Parts, outward: aiohttp.ClientSession) -> None:
-    """Add the doors of agents that speak another protocol than ours."""
-    aap.install(
-        app,
-        knowing=made.knowing,
-        intake=made.intake,
-        granting=made.granting,
-        provisioning=made.provisioning,
-        outward=outward,
-        clock=made.clock,
-        ids=made.ids,
     )
 
 

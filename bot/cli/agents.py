@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from datetime import datetime
 
 from bot.cli.call import Call, operator
+from bot.cli.claude import KEY, claude_settings
 from bot.cli.parser import Chapter, Command
 from bot.core.terms import Agent, Executor, Key, KeyKind, PersonName, Registry
 
@@ -18,10 +19,25 @@ async def add_agent(call: Call) -> int:
     acts_for = [PersonName(name) for name in args.acts_for]
     async with call.parts() as parts:
         secret = await parts.admin.add_agent(
-            args.name, PersonName(args.owner), acts_for, args.executor, operator()
+            args.name, PersonName(args.owner), acts_for, args.executor or args.claude_code, operator()
         )
+        public_url = parts.public_url
     call.terminal.good(f"Agent {args.name} is registered, owned by {args.owner}.")
+    if args.claude_code:
+        call.terminal.say(f"For ~/.claude/settings.json, with the key in the environment as {KEY}:", "dim")
+        call.terminal.result(claude_settings(public_url))
     call.terminal.say("Its key, shown this once:", "dim")
+    call.terminal.result(secret)
+    return 0
+
+
+async def make_provisioner(call: Call) -> int:
+    """Give a token with which a program makes instances of an agent; it is the last line of the output."""
+    async with call.parts() as parts:
+        secret = await parts.provisioning.token(call.args.name, operator())
+    call.terminal.good(
+        f"Whoever holds this token makes instances of {call.args.name} (POST /api/aap/v1/instances)."
+    )
     call.terminal.result(secret)
     return 0
 
@@ -154,6 +170,9 @@ def _agent_arguments(parser: ArgumentParser) -> None:
         help="whom it may name in on_behalf_of; repeat for several (default: its owner)",
     )
     parser.add_argument("--executor", action="store_true", help="it also runs what it asks for")
+    parser.add_argument(
+        "--claude-code", action="store_true", help="it is Claude Code: show its settings; implies --executor"
+    )
 
 
 def _executor_arguments(parser: ArgumentParser) -> None:
@@ -171,9 +190,17 @@ CHAPTER = Chapter(
             (
                 "agents add deployer --owner ana",
                 "agents add helper --owner ana --acts-for ana --acts-for bo",
-                "agents add claude --owner ana --executor",
+                "agents add worker --owner ana --executor",
+                "agents add claude --owner ana --claude-code",
             ),
             _agent_arguments,
+        ),
+        Command(
+            "agents provisioner",
+            "give a token that makes instances of an agent",
+            make_provisioner,
+            ("agents provisioner worker",),
+            _name,
         ),
         Command("agents list", "show every agent", list_agents, ("agents list",)),
         Command("agents pause", "stop an agent from asking", pause, ("agents pause deployer",), _name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,9 +19,13 @@ from bot.app import Running, built
 from bot.core.terms import PersonName
 from tests.world import OPERATOR, settings_at
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "policy"
 CLIENTS = Path(__file__).with_name("clients")
 POLICY = """\
-defaults: {approve_within: PT30M, execute_within: PT5M}
+defaults:
+  approve_within: PT30M
+  execute_within: PT5M
+  stages: [{name: ops, approvers: [group:ops]}]
 actions:
   note.add: {title: Add a note, reversibility: reversible, params: {text: {type: text}}}
   mail.send: {title: Send a mail, params: {to: {type: string}, body: {type: text, optional: true}}}
@@ -89,6 +94,7 @@ async def a_ground(
     (folder / "policy").mkdir(parents=True, exist_ok=True)
     (folder / "policy" / "bundle.yaml").write_text(policy, "utf-8")
     (folder / "policy" / "directory.yaml").write_text(DIRECTORY, "utf-8")
+    shutil.copy(EXAMPLES / "claude-code.yaml", folder / "policy")
     settings = settings_at(database_url, folder, folder / "policy")
     async with built(settings) as running, aiohttp.ClientSession() as http:
         runner = web.AppRunner(running.app, handler_cancellation=True, access_log=None, shutdown_timeout=1)

@@ -1,0 +1,175 @@
+"""The hook's answers. Whatever is refused is answered `deny`, with status 200: an error lets the call run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+import orjson
+from aiohttp import web
+
+from bot.core.action import code, fit, parse
+from bot.core.canonical import canonical
+from bot.core.errors import AlreadyDecided, Malformed, NotReady, Refusal
+from bot.core.terms import Actor, Agent, Executor, Json, Registry, Request, State, Verdict
+from bot.services.granting import Granting
+from bot.services.intake import Intake
+from bot.services.knowing import Knowing
+from handlers import door
+from handlers.claude_code.mapping import CallBody, ask_of, is_about, key_of, may_defer, patience
+from handlers.pace import Pace
+from handlers.polls import Polls
+
+BEFORE, AFTER, FAILED = "PreToolUse", "PostToolUse", "PostToolUseFailure"
+RUNNING_MAX = 100  # calls of one agent that may run at once and still be found when they end
+SETTLING = timedelta(seconds=1)  # from an approval to its redemption by the first hook
+RAN = "This call was allowed once already, and is not run again. Make the call anew if it is still needed."
+ENDED = {
+    State.EXPIRED: "Nobody approved this call in time. It was not run.",
+    State.CANCELLED: "This call was withdrawn before anybody approved it. It was not run.",
+    State.LAPSED: "This call was approved, and not picked up in time. It was not run.",
+    State.REVOKED: "The approval of this call was taken back. It was not run.",
+}
+UNANSWERED = "Nobody has answered within the hook's time, so the request was withdrawn. It was not run."
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The hooks' routes."""
+
+    knowing: Knowing
+    intake: Intake
+    granting: Granting
+    pace: Pace
+    polls: Polls
+
+    async def called(self, request: web.Request) -> web.Response:
+        """POST /v1/hooks/claude-code: before a call, may it run; after it, what became of it."""
+        try:
+            agent, runner, registry, by = await self.knowing.running(door.bearer(request))
+            told = parse(await door.body(request))
+            call = fit(told, CallBody)
+            if call.hook_event_name in (AFTER, FAILED):
+                await self._report(agent, runner, call, told, by)
+                return _respond({})
+            _require_before(call)
+            self.pace.keep(agent)
+            until = patience(request)
+            made = await self._asked(agent, runner, registry, call, by)
+            return await self._answered(request, agent, runner, made, until, by)
+        except Refusal as refusal:
+            return _decision("deny", _words(refusal))
+        except web.HTTPException as error:
+            return _decision("deny", error.text or error.reason)
+
+    async def deferred(self, request: web.Request) -> web.Response:
+        """POST /v1/hooks/claude-code/deferred: `ask` where the other hook says `defer`, else no opinion.
+
+        Several calls of one turn cannot be deferred, and the CLI then goes on as if no hook had spoken, which
+        under `--dangerously-skip-permissions` runs them. An `ask` beside the `defer` stops that.
+        """
+        try:
+            agent, runner, registry, by = await self.knowing.running(door.bearer(request))
+            if not may_defer(request):
+                return _respond({})
+            call = fit(parse(await door.body(request)), CallBody)
+            _require_before(call)
+            self.pace.keep(agent)
+            made = await self._asked(agent, runner, registry, call, by)
+            seen = await self._settled(agent, made, patience(request))
+            if seen.state is State.APPROVED:  # the other hook redeems it, or was a moment too early
+                seen = await self.intake.wait(agent, seen.id, State.APPROVED, SETTLING)
+            open_still = seen.state in (State.PENDING, State.APPROVED)
+            return _decision("ask", "This call waits for approval.") if open_still else _respond({})
+        except Refusal as refusal:
+            return _decision("deny", _words(refusal))
+        except web.HTTPException as error:
+            return _decision("deny", error.text or error.reason)
+
+    async def _asked(
+        self, agent: Agent, runner: Executor, registry: Registry, call: CallBody, by: Actor
+    ) -> Request:
+        key = key_of(call, runner)
+        committed = await self.intake.submit(agent, registry, ask_of(call, runner), key, by)
+        if committed.request is None:
+            raise NotReady
+        return committed.request
+
+    async def _settled(self, agent: Agent, made: Request, until: timedelta) -> Request:
+        """Return the request once it is decided, or as it stands when the time is up."""
+        if made.state is not State.PENDING:
+            return made
+        awaited = self.intake.wait(agent, made.id, State.PENDING, until)
+        return await self.polls.until(awaited) or await self.intake.show(agent, made.id)
+
+    async def _answered(
+        self,
+        request: web.Request,
+        agent: Agent,
+        runner: Executor,
+        made: Request,
+        until: timedelta,
+        by: Actor,
+    ) -> web.Response:
+        seen = await self._settled(agent, made, until)
+        if seen.state is State.PENDING and not may_defer(request):
+            seen = await self._withdrawn(agent, seen, by)
+            if seen.state is State.CANCELLED:
+                return _decision("deny", UNANSWERED)
+        if seen.state is State.PENDING:
+            return _decision("defer", "This call waits for approval; resume the session later.")
+        if seen.state is not State.APPROVED:
+            return _decision("deny", _why_not(seen))
+        # No key: a call that is asked about again was perhaps run already, and may not run twice.
+        await self.granting.redeem(runner, seen.grant_id, seen.digest, None, by)
+        return _decision("allow", f"Approved ({code(seen.digest)}).")
+
+    async def _withdrawn(self, agent: Agent, seen: Request, by: Actor) -> Request:
+        """Withdraw what nobody waits for any more, unless it was decided just now."""
+        try:
+            return await self.intake.cancel(agent, seen.id, by)
+        except AlreadyDecided:
+            return await self.intake.show(agent, seen.id)
+
+    async def _report(self, agent: Agent, runner: Executor, call: CallBody, told: Json, by: Actor) -> None:
+        """Record what became of a call; of its output only the digest is kept."""
+        running = (State.RELEASED, State.UNREPORTED)
+        for request in await self.intake.own(agent, running, RUNNING_MAX, None):
+            if is_about(request, call) and request.plan.executor == runner.name:
+                status = State.FAILED if call.hook_event_name == FAILED else State.SUCCEEDED
+                output = sha256(canonical(told.get("tool_response"))).hexdigest()
+                await self.granting.report(runner, request.id, status, None, output, by)
+
+
+def _require_before(call: CallBody) -> None:
+    if call.hook_event_name != BEFORE:
+        raise Malformed(f"This hook is for {BEFORE}, {AFTER} and {FAILED}.")
+
+
+def _why_not(request: Request) -> str:
+    if request.state is not State.DENIED:
+        return ENDED.get(request.state, RAN)
+    said = [r.reason for r in request.reviews if r.verdict is Verdict.DENY and r.reason]
+    if request.reviews:
+        return f"A reviewer denied this call. It was not run. {' '.join(said)}".rstrip()
+    return f"Policy denies this call. It was not run. {request.plan.reason or ''}".rstrip()
+
+
+def _words(refusal: Refusal) -> str:
+    """Write a refusal for the model, with what is wrong where."""
+    return " ".join([refusal.detail, *(f"({at}: {why})" for at, why in refusal.pointers)])
+
+
+def _decision(verdict: str, reason: str) -> web.Response:
+    decided = {
+        "hookEventName": BEFORE,
+        "permissionDecision": verdict,
+        "permissionDecisionReason": f"Assent: {reason}",
+    }
+    return _respond({"hookSpecificOutput": decided})
+
+
+def _respond(shape: object) -> web.Response:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return web.Response(body=orjson.dumps(shape), headers=headers)
