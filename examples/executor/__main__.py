@@ -99,7 +99,7 @@ class Executor:
 
     async def _redeem(self, taken: Taken) -> None:
         """Steps 3 and 4. SQLite blocks this process while it runs; longer work belongs into a thread."""
-        headers = {"Idempotency-Key": f"run-{taken.request}"}
+        headers = {"Idempotency-Key": taken.key}
         path = f"/v1/grants/{taken.jti}/redeem"
         status, answer = await self._call("POST", path, {"digest": taken.digest}, headers)
         if status in (403, 404, 409):

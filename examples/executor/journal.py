@@ -15,6 +15,7 @@ ROWS_MAX = 1000  # that are read of a result
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS assent_journal (
     request TEXT PRIMARY KEY, jti TEXT NOT NULL, digest TEXT NOT NULL,
+    key TEXT NOT NULL DEFAULT (lower(hex(randomblob(16)))),
     state TEXT NOT NULL DEFAULT 'taken', note TEXT, output TEXT, told INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS assent_cursor (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL);
 INSERT OR IGNORE INTO assent_cursor VALUES (1, 0);
@@ -47,6 +48,7 @@ class Taken:
     request: str
     jti: str
     digest: str
+    key: str  # of the redemption: ours alone, so that a copy with another journal gets no receipt
     state: str
     note: str | None
     output: str | None
@@ -75,7 +77,7 @@ class Journal:
 
     def unfinished(self) -> list[Taken]:
         """Return what is taken but not run, and what is run but not told, oldest first."""
-        columns = "request, jti, digest, state, note, output"
+        columns = "request, jti, digest, key, state, note, output"
         rows = self._held.execute(f"SELECT {columns} FROM assent_journal WHERE told = 0 ORDER BY rowid")  # noqa: S608
         return [Taken(*row) for row in rows]
 
