@@ -23,8 +23,9 @@ def tool(name: str, call_id: str, **input: Any) -> Block:
 class Model:
     """Answers the n-th turn of a conversation with the n-th script, and everything after with `Done.`."""
 
-    def __init__(self, *turns: list[Block]) -> None:
+    def __init__(self, *turns: list[Block], streams: bool = True) -> None:
         self.turns = list(turns)
+        self.streams = streams  # without, the CLI falls back to one whole message a turn
         self.results: dict[str, str] = {}  # by call: what the tool answered
 
     def app(self) -> web.Application:
@@ -37,6 +38,9 @@ class Model:
         if not request.path.endswith("/messages"):
             return web.json_response({"input_tokens": 1})
         told = await request.json()
+        if told.get("stream") and not self.streams:
+            error = {"type": "not_found_error", "message": "no streams here"}
+            return web.json_response({"type": "error", "error": error}, status=404)
         self._remember(told["messages"])
         spoken = sum(message["role"] == "assistant" for message in told["messages"])
         asked = any(one["name"] == "Bash" for one in told.get("tools", ()))  # else some errand of its own
