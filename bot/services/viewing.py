@@ -74,7 +74,7 @@ class Viewing:
     async def history(
         self, person: PersonName, limit: int, before: Cursor | None, mine: bool
     ) -> tuple[list[Request], Cursor | None]:
-        """Return requests newest first, those this person reviewed or may see, and where the next page begins.
+        """Return requests newest first, those this person reviewed or may see, and where to go on.
 
         A page may hold fewer than `limit` and still not be the last one.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from bot.core.policy.model import (
     Bundle,
     Calendar,
     Compile,
-    Defaults,
     Directory,
     Group,
     Rule,
@@ -25,11 +24,9 @@ from bot.core.policy.model import (
 )
 from bot.core.policy.problems import Faulty, Place, Report, suggestion
 from bot.core.policy.records import Filled
-from bot.core.policy.references import shared
 from bot.core.policy.tree import Node, plain, read_tree
 from bot.core.terms import Effect, GroupName, Json
 
-COMBINED_MAX = 256  # of one stage; beyond it a person's inbox may miss a request, its card never
 SECTIONS = ("actions", "groups", "calendars")
 
 
@@ -73,7 +70,7 @@ def read_bundle(files: Mapping[str, str], compiler: Compile, directory: Director
         digest=digest_of(parts.content),
         defaults=defaults,
         actions=actions,
-        groups=groups | {name: Group(name) for name in _combined(by_action.values(), defaults)},
+        groups=groups,
         calendars=calendars,
         rules=ordered,
         by_action=by_action,
@@ -173,19 +170,6 @@ def _can_match(rule: Rule, action: ActionType) -> bool:
         name.removeprefix("params.") for name in (c.name for c in rule.clauses) if name.startswith("params.")
     ]
     return action.additional or all(name in action.parameters for name in wanted)
-
-
-def _combined(covering: Iterable[tuple[Rule, ...]], defaults: Defaults) -> set[GroupName]:
-    """Return the names of the groups that merging can write: `dba&leads` where two rules share a stage."""
-    found: set[str] = set()
-    for rules in covering:
-        unions: dict[str, set[tuple[str, ...]]] = {}
-        for stage in (one.stage for rule in rules for one in (*rule.stages, *defaults.rule.stages)):
-            known = unions.setdefault(stage.name, set())
-            if len(known) < COMBINED_MAX:
-                known |= {shared(union, stage.approvers) for union in known} | {stage.approvers}
-        found |= {ref for known in unions.values() for union in known for ref in union}
-    return {GroupName(name.removeprefix("group:")) for name in found if "&" in name}
 
 
 def _calendars(parts: Parts) -> dict[str, Calendar]:
