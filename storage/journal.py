@@ -49,7 +49,7 @@ class LogStore:
             some = sequences[start : start + SEQUENCES_MAX]
             query = select(PRIVATE).where(PRIVATE.c.sequence.in_(some))
             rows = await self._rows(query.order_by(PRIVATE.c.sequence, PRIVATE.c.field))
-            found += [Opening(row.sequence, row.field, row.salt, row.value.decode()) for row in rows]
+            found += [_opening(row) for row in rows]
         return found
 
     async def erase(self, person: PersonName, entry: Entry) -> int:
@@ -103,6 +103,10 @@ class LogStore:
 
 def _sealed(row: Row[Any]) -> Sealed:
     return Sealed(row.sequence, row.at, row.request_id, _bytes(row.body), _bytes(row.leaf))
+
+
+def _opening(row: Row[Any]) -> Opening:
+    return Opening(row.sequence, row.field, _bytes(row.salt), _bytes(row.value).decode(errors="replace"))
 
 
 def _bytes(value: object) -> bytes:

@@ -14,6 +14,7 @@ from bot.core.log import (
     Verified,
     Verifier,
     Walk,
+    commit,
     open_note,
     parse_verifier,
     proof_bundle,
@@ -21,7 +22,7 @@ from bot.core.log import (
     unseal,
 )
 from bot.core.terms import SYSTEM, Entry, EntryKind, Json, RequestId
-from bot.ports import Checkpoint, Checkpoints, Clock, Sealed, Signer, Store
+from bot.ports import Checkpoint, Checkpoints, Clock, Opening, Sealed, Signer, Store
 
 PAGE = 5000  # entries read at once: some megabytes
 
@@ -95,7 +96,7 @@ class Auditing:
     ) -> Verified:
         """Walk the whole log against every checkpoint in the database, the newest outside, and `extra`.
 
-        Raises `LogBroken` naming the first bad entry.
+        So is what stands beside it in the clear. Raises `LogBroken` naming the first bad entry.
         """
         notes = [checkpoint.note for checkpoint in await self.store.checkpoints()]
         outside = self.kept.newest()
@@ -105,6 +106,7 @@ class Auditing:
         while page := await self.store.entries(walk.size, PAGE):
             walk.take((entry.sequence, entry.body, entry.leaf) for entry in page)
             _require_columns(page)
+            _require_openings(page, await self.store.openings([entry.sequence for entry in page]))
             if progress:
                 progress(walk.size, size)
         return walk.finish()
@@ -170,3 +172,12 @@ def _require_columns(page: list[Sealed]) -> None:
         at = f'"at":"{entry.at:%Y-%m-%dT%H:%M:%S.%fZ}"'.encode()
         if named != entry.request_id or at not in entry.body:
             raise LogBroken("its columns are not what it says", entry.sequence)
+
+
+def _require_openings(page: list[Sealed], openings: list[Opening]) -> None:
+    """Refuse names and reasons other than those the entries committed to; those that were erased are none."""
+    bodies = {entry.sequence: entry.body for entry in page}
+    for one in openings:
+        name = one.field.removeprefix("private.")
+        if f'"{name}":"{commit(one.salt, one.value)}"'.encode() not in bodies[one.sequence]:
+            raise LogBroken(f"its {name} is kept as another than it committed to", one.sequence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,14 +11,16 @@ from aiohttp import web
 
 from bot.core.errors import Malformed, Unknown
 from bot.core.literal import visible
+from bot.core.log import LogBroken, commitment_matches
 from bot.core.terms import Json
-from bot.ports import Sealed
+from bot.ports import Opening, Sealed
 from bot.services.auditing import Auditing
 from handlers.web.desk import request_id
 from handlers.web.shield import HEADERS
 from handlers.web.site import Site, Visitor
 
 PAGE = 50  # entries
+ALTERED = "altered: not what this entry committed to"
 SHOWN_APART = ("sequence", "at", "request_id", "version")
 
 
@@ -82,10 +84,10 @@ class Trail:
 
     async def _lines(self, entries: list[Sealed]) -> list[Line]:
         """Read entries; the private fields that are not erased stand beside what the log keeps of them."""
-        opened: dict[int, dict[str, str]] = {}
+        opened: dict[int, list[Opening]] = {}
         for opening in await self._site.store.openings([entry.sequence for entry in entries]):
-            opened.setdefault(opening.sequence, {})[opening.field] = opening.value
-        return [_line(entry, opened.get(entry.sequence, {})) for entry in entries]
+            opened.setdefault(opening.sequence, []).append(opening)
+        return [_line(entry, opened.get(entry.sequence, [])) for entry in entries]
 
 
 def _require_auditor(visitor: Visitor) -> None:
@@ -100,15 +102,16 @@ def _before(request: web.Request, size: int) -> int:
     return min(int(text), size)
 
 
-def _line(entry: Sealed, opened: Mapping[str, str]) -> Line:
+def _line(entry: Sealed, openings: list[Opening]) -> Line:
     fields: dict[str, Json] = orjson.loads(entry.body)
     kind, decision = str(fields.pop("kind", "unknown")), str(fields.pop("decision", ""))
     by = fields.get("by", {})
-    who = opened.get("private.by_name") or by.get("name") or "somebody erased"
-    surface = by.get("surface", "")
     for known in SHOWN_APART:
         fields.pop(known, None)
-    flat = [(name, opened.get(name, text)) for name, text in _flat("", fields)]
+    flat = dict(_flat("", fields))
+    opened = {one.field: _held(flat.get(one.field, ""), one) for one in openings}
+    who = opened.get("private.by_name") or by.get("name") or "somebody erased"
+    surface = by.get("surface", "")
     return Line(
         entry.sequence,
         entry.at,
@@ -117,8 +120,17 @@ def _line(entry: Sealed, opened: Mapping[str, str]) -> Line:
         visible(f"{who} · {surface}" if surface not in ("", "system") else who)[0],
         visible(decision)[0],
         entry.leaf.hex(),
-        [(visible(name)[0], visible(text)[0]) for name, text in flat],
+        [(visible(name)[0], visible(text)[0]) for name, text in (flat | opened).items()],
     )
+
+
+def _held(commitment: str, opening: Opening) -> str:
+    """Return what an entry committed to; whoever writes into the side table puts no words into its mouth."""
+    try:
+        matches = commitment_matches(commitment, opening.salt, opening.value)
+    except LogBroken:  # a salt that is none
+        matches = False
+    return opening.value if matches else ALTERED
 
 
 def _flat(path: str, value: Json) -> Iterator[tuple[str, str]]:
