@@ -127,4 +127,5 @@ def _private(entry: Entry) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _written(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{utc.isoformat(timespec='microseconds')[:-6]}Z"

@@ -23,14 +23,16 @@ def canonical(value: Json) -> bytes:
 def _is_plain(value: Json) -> bool:
     """Tell whether orjson writes it as RFC 8785 does: no floats, no names beyond the BMP, nothing foreign."""
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
-        return True
     if kind is dict:
         for name, inner in value.items():
-            if not (type(name) is str and (name.isascii() or max(name) < "\U00010000") and _is_plain(inner)):
+            if type(name) is not str or not (name.isascii() or max(name) < "\U00010000"):
+                return False
+            if type(inner) is not str and not _is_plain(inner):
                 return False
         return True
-    return kind is list and all(map(_is_plain, value))
+    if kind is list:
+        return all(map(_is_plain, value))
+    return kind is str or kind is int or kind is bool or value is None
 
 
 def _canonical(value: Json) -> bytes:

@@ -36,6 +36,8 @@ def counted(request: Request) -> dict[PersonName, Review]:
 
 def tally(request: Request, stage: str) -> tuple[int, int]:
     """Return (approvals, denials) of a stage: people, not clicks."""
+    if not request.reviews:
+        return 0, 0
     verdicts = [r.verdict for r in counted(request).values() if r.stage == stage]
     return verdicts.count(Verdict.APPROVE), verdicts.count(Verdict.DENY)
 
