@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select, update
 
 from bot.core.errors import Unknown
-from bot.core.terms import Entry, PersonName, Registry
+from bot.core.terms import Entry, Key, PersonName, Registry
 from bot.ports import Link, RegistryEdit, Session
 from storage.database import Database
 from storage.faults import reaching
 from storage.rows import document, read_agent, read_executor, read_freeze, read_key
-from storage.statements import add, put
+from storage.statements import add, find, put
 from storage.tables import AGENTS, EXECUTORS, FREEZES, KEYS, LINKS, REGISTRY_HEAD, SESSIONS
 from storage.transaction import Transaction
 from storage.writer import Writer
@@ -122,13 +122,22 @@ def _edit(held: Transaction, edit: RegistryEdit) -> None:
     connection = held.connection
     put(connection, AGENTS, [{"name": one.name, "document": document(one)} for one in edit.agents])
     put(connection, EXECUTORS, [{"name": one.name, "document": document(one)} for one in edit.executors])
-    put(connection, KEYS, [{"id": one.id, "hash": one.hash, "document": document(one)} for one in edit.keys])
+    keys = _unrevived(connection, edit.keys)
+    put(connection, KEYS, [{"id": one.id, "hash": one.hash, "document": document(one)} for one in keys])
     if edit.freeze is not None:
         put(connection, FREEZES, [{"pattern": edit.freeze.pattern, "document": document(edit.freeze)}])
     if edit.unfreeze is not None:
         connection.execute(delete(FREEZES).where(FREEZES.c.pattern == edit.unfreeze))
     connection.execute(update(REGISTRY_HEAD).values(version=REGISTRY_HEAD.c.version + 1))
     held.ledger.append(edit.entry)
+
+
+def _unrevived(connection: Connection, keys: Sequence[Key]) -> list[Key]:
+    """Return the keys but those that somebody revoked since they were read: nothing brings a key back."""
+    ids = [one.id for one in keys]
+    rows = find(connection, "SELECT document FROM keys WHERE id IN ({keys})", ids) if ids else ()
+    revoked = {one.id for one in (read_key(row.document) for row in rows) if one.revoked_at is not None}
+    return [one for one in keys if one.revoked_at is not None or one.id not in revoked]
 
 
 def _remember(held: Transaction, table: Table, row: dict[str, Any], entry: Entry) -> None:

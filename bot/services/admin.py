@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.core.errors import Conflict, Malformed, NotReady, Stale, Unknown, UnknownPerson
-from bot.core.fingerprint import fingerprint
+from bot.core.fingerprint import fingerprint, instance_name
 from bot.core.literal import identifier
 from bot.core.machine import Cancel, Revoke, step
 from bot.core.terms import (
@@ -137,12 +137,12 @@ class Admin:
         return secret
 
     async def rotate(self, kind: KeyKind, name: str, by: Actor) -> str:
-        """Return a new key; those before it work for another day."""
+        """Return a new key; those before it work for another day. Those of an agent's instances stay."""
         registry = await self.store.registry()
         now = self.clock.now()
-        held = [
-            k for k in registry.keys.values() if k.kind is kind and k.name == name and k.revoked_at is None
-        ]
+        known, agent = _in_force(registry, kind, name), AgentName(name)
+        own = [k for k in known if instance_name(agent, k.hash) not in registry.executors]
+        held = [k for k in own if k.kind is kind]
         if not held:
             raise Unknown(f"There is no {kind.value} {name} with a key in force.")
         ends = now + OVERLAP

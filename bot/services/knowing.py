@@ -45,8 +45,7 @@ class Knowing:
         Raises `NotItsExecutor` for an agent that is not registered to execute.
         """
         agent, registry, by = await self.agent(secret)
-        instance = instance_name(agent.name, fingerprint(secret))
-        executor = registry.executors.get(instance) or registry.executors.get(ExecutorName(agent.name))
+        executor = _runner(registry, agent.name, fingerprint(secret))
         if executor is None or not agent.executes:
             raise NotItsExecutor(f"{agent.name} may only ask; register it with `agents add NAME --executor`.")
         return agent, executor, registry, by
@@ -62,12 +61,13 @@ class Knowing:
     async def executor(self, secret: str) -> tuple[Executor, Registry, Actor]:
         """Return the executor whose key this is; raises `Unauthenticated`, `Forbidden`.
 
-        An agent that executes for itself is its own executor, with the key it asks with.
+        An agent that executes for itself is its own executor, with the key it asks with; so is its instance,
+        which runs what it asked for and nothing of the agent's or of other instances.
         """
         key, registry = await self._in_force(secret)
         if not _executes(key, registry):
             _require(key, KeyKind.EXECUTOR)
-        executor = registry.executors.get(ExecutorName(key.name))
+        executor = _runner(registry, key.name, key.hash)
         if executor is None:
             raise Unauthenticated
         return executor, registry, _actor(ActorKind.EXECUTOR, key)
@@ -106,6 +106,12 @@ _A = {
 def _require(key: Key, kind: KeyKind) -> None:
     if key.kind is not kind:
         raise Forbidden(f"This door takes the key of {_A[kind]}, and this is the key of {_A[key.kind]}.")
+
+
+def _runner(registry: Registry, name: str, hash: str) -> Executor | None:
+    """Return the instance whose key has this hash, or the executor called so."""
+    executors = registry.executors
+    return executors.get(instance_name(AgentName(name), hash)) or executors.get(ExecutorName(name))
 
 
 def _executes(key: Key, registry: Registry) -> bool:

@@ -68,7 +68,7 @@ class Provisioning:
         agent = registry.agents.get(AgentName(name))
         if agent is None:
             raise Unknown(f"There is no agent {name}.")
-        _refuse(agent, registry)
+        _refuse(agent)
         secret = f"assent_{KeyKind.PROVISIONER.value}_{self.ids.secret()}"
         hashed = fingerprint(secret)
         key = Key(hashed[:12], KeyKind.PROVISIONER, name, hashed, self.clock.now())
@@ -83,7 +83,7 @@ class Provisioning:
         Its key follows from them and our own, so that a retry gets it again though nobody stores it. Raises
         `KeyReused` for another wish under the same key, `NotItsExecutor`, `AgentPaused`, `TooMany`.
         """
-        _refuse(agent, registry)
+        _refuse(agent)
         # No canonical JSON begins like this, so no redacted parameter has this commitment.
         derived = self.signer.commitment(f"instance {fingerprint(provisioner)} {idempotency_key}".encode())
         secret = f"assent_agent_{urlsafe_b64encode(bytes.fromhex(derived)).decode().rstrip('=')}"
@@ -92,6 +92,7 @@ class Provisioning:
         key = Key(hashed[:12], KeyKind.AGENT, agent.name, hashed, now)
         standing = registry.executors.get(instance_name(agent.name, hashed))
         if standing is None:
+            _refuse_crowd(agent, registry)
             return Draft(instance_id(hashed), self._executor(agent, hashed, wish), key, secret, stands=False)
         if standing.instance is None or standing.instance.submission != wish.submission:
             raise KeyReused
@@ -124,10 +125,15 @@ def _issued(key: Key, by: Actor, facts: dict[str, str], private: dict[str, str])
     )
 
 
-def _refuse(agent: Agent, registry: Registry) -> None:
+def _refuse(agent: Agent) -> None:
     if agent.paused_at is not None:
         raise AgentPaused
     if not agent.executes:
         raise NotItsExecutor(f"{agent.name} may only ask; register it with `agents add NAME --executor`.")
-    if sum(name.startswith(f"{agent.name}/") for name in registry.executors) >= INSTANCES_MAX:
+
+
+def _refuse_crowd(agent: Agent, registry: Registry) -> None:
+    """Count the instances whose key is in force: the others are gone."""
+    held = [key for key in registry.keys.values() if key.name == agent.name and key.revoked_at is None]
+    if sum(instance_name(agent.name, key.hash) in registry.executors for key in held) >= INSTANCES_MAX:
         raise TooMany(f"{agent.name} has {INSTANCES_MAX} instances; revoke keys of those that are gone.")
