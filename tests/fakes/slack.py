@@ -115,6 +115,29 @@ class FakeSlack:
         self.state.conversations[channel] = Conversation(channel, plain, members, private)
         return channel
 
+    def beside(self, sister: "FakeSlack") -> None:
+        """Answer for another workspace too, which is not started: Slack has one address for all."""
+        self._api.sisters[sister.state.token] = sister._api
+        sister.origin = self.origin
+
+    def grants(self, code: str, *, refresh: str = "", whole_org: bool = False) -> None:
+        """Let a code, or a refresh token, be traded for the workspace's token; `refresh` rotates it."""
+        team = None if whole_org else {"id": self.state.team, "name": "Assent"}
+        org = {"id": self.state.enterprise, "name": "Assent Org"} if self.state.enterprise else None
+        rotation = {"refresh_token": refresh, "expires_in": 43200} if refresh else {}
+        self.state.grants[code] = {
+            "access_token": self.state.token,
+            "token_type": "bot",
+            "scope": ",".join(sorted(self.state.scopes)),
+            "bot_user_id": BOT_USER,
+            "app_id": "A0ASSENT",
+            "team": team,
+            "enterprise": org,
+            "is_enterprise_install": whole_org,
+            "authed_user": {"id": "U0ANA"},
+            **rotation,
+        }
+
     def goes_wrong(self, method: str, *faults: Fault) -> None:
         """Let the next calls of a method go wrong, in this order."""
         self.state.faults[method].extend(faults)
@@ -236,6 +259,6 @@ class FakeSlack:
         return trigger
 
     def _response_url(self, user: str, channel: str) -> str:
-        leave = f"{self.state.next()}"
+        leave = f"{self.state.team}-{self.state.next()}"
         self.state.response_urls[leave] = ResponseUrl(user, channel, self.state.now())
         return f"{self.origin}/response/{leave}"

@@ -7,11 +7,13 @@ from datetime import timedelta
 from aiohttp import web
 
 from tests.fakes.slack_blocks import Refused, check_message, check_types, check_view
-from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, next_page, page_of
+from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, client_of, next_page, page_of
 from tests.fakes.slack_state import (
     APP_TOKEN,
     BOT,
     BOT_USER,
+    CLIENT_ID,
+    CLIENT_SECRET,
     Conversation,
     Json,
     Message,
@@ -26,6 +28,7 @@ class Api:
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.sisters: dict[str, Api] = {}  # other workspaces behind the same address, by their token
         self.socket_url = ""
         self.methods: dict[str, Callable[[Json], Json]] = {
             "apps.connections.open": lambda _: {"url": self.socket_url},
@@ -34,6 +37,7 @@ class Api:
             "chat.update": self._update,
             "conversations.history": self._history,
             "conversations.open": self._open_chat,
+            "oauth.v2.access": self._grant,
             "users.conversations": self._conversations,
             "users.info": self._user,
             "usergroups.users.list": self._usergroup,
@@ -43,6 +47,9 @@ class Api:
     async def call(self, request: web.Request) -> web.StreamResponse:
         """Answer one call of the Web API."""
         method = request.match_info["method"]
+        sister = self.sisters.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if sister is not None:
+            return await sister.call(request)
         arguments = await arguments_of(request)
         self.state.calls.append((method, arguments))
         waiting = self.state.faults[method]
@@ -65,6 +72,10 @@ class Api:
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Take a message for one person at a response_url."""
+        team = request.match_info["id"].partition("-")[0]
+        for sister in self.sisters.values():
+            if sister.state.team == team:
+                return await sister.respond(request)
         leave = self.state.response_urls.get(request.match_info["id"])
         body = await request.json()
         if leave is None or self.state.now() - leave.at > timedelta(minutes=30) or leave.uses >= 5:
@@ -85,7 +96,10 @@ class Api:
             if method not in self.methods:
                 raise Refused("unknown_method", method)
             token = APP_TOKEN if method == "apps.connections.open" else self.state.token
-            if authorization != f"Bearer {token}":
+            if method == "oauth.v2.access":
+                if client_of(authorization) != (CLIENT_ID, CLIENT_SECRET):
+                    raise Refused("invalid_client_id", method)
+            elif authorization != f"Bearer {token}":
                 raise Refused("invalid_auth" if authorization else "not_authed", method)
             self._need(SCOPES[method], method)
             unknown = set(arguments) - ARGUMENTS[method]
@@ -117,6 +131,13 @@ class Api:
             "is_enterprise_install": False,
         }
         return answer | ({"enterprise_id": self.state.enterprise} if self.state.enterprise else {})
+
+    def _grant(self, arguments: Json) -> Json:
+        """Trade a code or a refresh token, each once."""
+        key = arguments.get("refresh_token" if arguments.get("grant_type") else "code", "")
+        if key not in self.state.grants:
+            raise Refused("invalid_refresh_token" if arguments.get("grant_type") else "invalid_code", key)
+        return self.state.grants.pop(key)
 
     def _post(self, arguments: Json) -> Json:
         conversation = self._conversation(arguments)

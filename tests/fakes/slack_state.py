@@ -15,6 +15,7 @@ BOT_USER = "U0BOT"
 BOT = "B0BOT"
 TOKEN = "xoxb-fake-token"
 APP_TOKEN = "xapp-fake-token"
+CLIENT_ID, CLIENT_SECRET = "12345.67890", "fake-client-secret"
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 
@@ -123,6 +124,7 @@ class State:
     calls: list[tuple[str, Json]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     one_a_second: bool = False
+    grants: dict[str, Json] = field(default_factory=dict)  # what a code, or a refresh token, is traded for
     counter: int = 0
 
     def next(self) -> int:

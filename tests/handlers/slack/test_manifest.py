@@ -32,7 +32,7 @@ def manifest() -> dict[str, Any]:
 
 
 def methods_called() -> set[str]:
-    """Return every Web API method that the code calls, as `workspace.client.METHOD(…)` or `oauth.METHOD(…)`."""
+    """Return every Web API method that is called, as `workspace.client.METHOD(…)` or `oauth.METHOD(…)`."""
     known = {method.replace(".", "_").lower(): method for method in SCOPES}
     called = set()
     for module in CODE.glob("*.py"):
