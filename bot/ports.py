@@ -224,6 +224,10 @@ class Requests(Protocol):
         """Return the request whose grant has this id; raises `Unknown`."""
         ...
 
+    async def by_key(self, agent: AgentName, key: str) -> Request:
+        """Return the request that an agent's idempotency key made; raises `Unknown`."""
+        ...
+
     async def commit(self, change: Change) -> Committed:
         """Make the change durable with its audit entries and outbox rows, or nothing of it.
 

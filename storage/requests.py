@@ -40,6 +40,10 @@ class RequestStore:
         """Return the request whose grant has this id."""
         return await self._one(_HELD.grant_id == grant_id)
 
+    async def by_key(self, agent: AgentName, key: str) -> Request:
+        """Return the request that an agent's idempotency key made."""
+        return await self._one((_HELD.agent == agent) & (_HELD.idempotency_key == key))
+
     async def commit(self, change: Change) -> Committed:
         """Make the change durable, or nothing of it."""
         committed: Committed = await self._writer.submit(prepare(change))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import ClientSession, web
 
 from bot.app.parts import Parts
-from handlers import aap, claude_code
+from handlers import aap, claude_code, humanlayer
 
 
 def install_doors(app: web.Application, made: Parts, outward: ClientSession) -> None:
@@ -21,5 +21,8 @@ def install_doors(app: web.Application, made: Parts, outward: ClientSession) -> 
         ids=made.ids,
     )
     claude_code.install(
+        app, knowing=made.knowing, intake=made.intake, granting=made.granting, clock=made.clock
+    )
+    humanlayer.install(
         app, knowing=made.knowing, intake=made.intake, granting=made.granting, clock=made.clock
     )

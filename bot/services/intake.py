@@ -113,6 +113,10 @@ class Intake:
             raise Unknown
         return request
 
+    async def keyed(self, agent: Agent, key: str) -> Request:
+        """Return the request that the agent made under an idempotency key; raises `Unknown`."""
+        return await self.store.by_key(agent.name, key)
+
     async def wait(self, agent: Agent, request_id: RequestId, since: State, timeout: timedelta) -> Request:
         """Return the request as soon as its state is not `since`, or as it stands when the time is up."""
         with self.store.watch(request_id) as watch:

@@ -11,18 +11,17 @@ from aiohttp import web
 
 from bot.core.action import code, fit, parse
 from bot.core.canonical import canonical
-from bot.core.errors import AlreadyDecided, Malformed, NotReady, Refusal
+from bot.core.errors import AlreadyDecided, Malformed, NotReady, Refusal, Unknown
 from bot.core.terms import Actor, Agent, Executor, Json, Registry, Request, State, Verdict
 from bot.services.granting import Granting
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
 from handlers import door
-from handlers.claude_code.mapping import CallBody, ask_of, is_about, key_of, may_defer, patience
+from handlers.claude_code.mapping import CallBody, ask_of, key_of, may_defer, patience
 from handlers.pace import Pace
 from handlers.polls import Polls
 
 BEFORE, AFTER, FAILED = "PreToolUse", "PostToolUse", "PostToolUseFailure"
-RUNNING_MAX = 100  # calls of one agent that may run at once and still be found when they end
 SETTLING = timedelta(seconds=1)  # from an approval to its redemption by the first hook
 RAN = "This call was allowed once already, and is not run again. Make the call anew if it is still needed."
 ENDED = {
@@ -134,12 +133,13 @@ class Hooks:
 
     async def _report(self, agent: Agent, runner: Executor, call: CallBody, told: Json, by: Actor) -> None:
         """Record what became of a call; of its output only the digest is kept."""
-        running = (State.RELEASED, State.UNREPORTED)
-        for request in await self.intake.own(agent, running, RUNNING_MAX, None):
-            if is_about(request, call) and request.plan.executor == runner.name:
-                status = State.FAILED if call.hook_event_name == FAILED else State.SUCCEEDED
-                output = sha256(canonical(told.get("tool_response"))).hexdigest()
-                await self.granting.report(runner, request.id, status, None, output, by)
+        try:
+            request = await self.intake.keyed(agent, key_of(call, runner))
+        except Unknown:
+            return  # a call from before the hook stood in the settings
+        status = State.FAILED if call.hook_event_name == FAILED else State.SUCCEEDED
+        output = sha256(canonical(told.get("tool_response"))).hexdigest()
+        await self.granting.report(runner, request.id, status, None, output, by)
 
 
 def _require_before(call: CallBody) -> None:

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from bot.core.action import NAME_MAX, canonical
 from bot.core.errors import Malformed
 from bot.core.literal import identifier
-from bot.core.terms import Action, Ask, Digest, Executor, Json, Request
+from bot.core.terms import Action, Ask, Digest, Executor, Json
 
 PREFIX = "claude."
 WAIT_DEFAULT = 540  # seconds; shorter than the 600 that the settings give the hook
@@ -58,12 +58,6 @@ def ask_of(call: CallBody, runner: Executor) -> Ask:
 def key_of(call: CallBody, runner: Executor) -> str:
     """Return what makes a call the same when the hook is asked about it again."""
     return f"claude {runner.name} {call.session_id} {call.tool_use_id}"
-
-
-def is_about(request: Request, call: CallBody) -> bool:
-    """Tell whether a request was made for this call."""
-    context = request.context or {}
-    return (context.get("session"), context.get("call")) == (call.session_id, call.tool_use_id)
 
 
 def patience(request: web.Request) -> timedelta:

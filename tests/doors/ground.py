@@ -30,6 +30,9 @@ actions:
   note.add: {title: Add a note, reversibility: reversible, params: {text: {type: text}}}
   mail.send: {title: Send a mail, params: {to: {type: string}, body: {type: text, optional: true}}}
   mail_send: {title: Send a mail, params: {to: {type: string}}}
+  humanlayer.ask:
+    title: Answer a question
+    params: {message: {type: text}, subject: {type: string, optional: true}}
   disk.wipe: {title: Wipe a disk, params: {disk: {type: string}}}
   db.migrate: {title: Migrate, executor: db-runner, params: {sql: {type: text}}}
 groups:
@@ -38,7 +41,7 @@ rules:
   - {id: notes, match: {action: note.add}, effect: allow}
   - {id: disks, match: {action: disk.wipe}, effect: deny, reason: Disks are wiped by hand}
   - id: mails
-    match: {action: [mail.send, mail_send]}
+    match: {action: [mail.send, mail_send, humanlayer.ask]}
     effect: require_approval
     stages: [{name: ops, approvers: [group:ops]}]
 """

@@ -7,6 +7,7 @@ the tests that need one are skipped, loudly.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from hashlib import sha256
@@ -49,3 +50,25 @@ def _install(folder: Path, requirements: tuple[str, ...]) -> None:
             f"NO REAL CLIENT: pip install {wanted} failed, so nothing is proven here: {done.stderr[-300:]}"
         )
     (folder / "complete").touch()
+
+
+def npm_package(name: str, version: str) -> Path:
+    """Return the folder of an npm package."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip(f"NO REAL CLIENT: there is no npm, so nothing is proven here of {name} from npm")
+    folder = _cache() / f"npm-{name}-{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            quiet = ("--silent", "--no-audit", "--no-fund")
+            done = subprocess.run(
+                [npm, "install", *quiet, "--prefix", folder, f"{name}@{version}"],
+                capture_output=True,
+                check=False,
+                timeout=INSTALLED_WITHIN,
+            )
+            if done.returncode:
+                pytest.skip(f"NO REAL CLIENT: npm install {name} failed, so nothing is proven here")
+            (folder / "complete").touch()
+    return folder / "node_modules" / name
