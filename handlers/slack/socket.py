@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import structlog
-from aiohttp import web
+from aiohttp import WSMessage, web
 from slack_bolt.adapter.socket_mode.async_internals import send_async_response
 from slack_bolt.adapter.socket_mode.internals import build_headers
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -42,7 +42,7 @@ class Socket:
         )
         self._sdk: SocketModeClient | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._pong: float | None = None  # the last one's stamp
+        self._pong: float | None = None  # the stamp of the last one, as the SDK keeps it
         self._alive_at = 0.0  # on the event loop's clock
 
     def taking(self, reception: Reception) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -69,10 +69,14 @@ class Socket:
 
         sdk = SocketModeClient(self._app_token, web_client=self._web, ping_interval=PING_EVERY)
         sdk.socket_mode_request_listeners.append(take)
+        sdk.on_message_listeners.append(self._heard)
         self._sdk = sdk
         self._alive_at = asyncio.get_running_loop().time()
         # Not awaited: it tries for ever, and the server must start while Slack is away.
         self._connecting = asyncio.create_task(sdk.connect())  # type: ignore[no-untyped-call]  # the SDK's
+
+    async def _heard(self, _message: WSMessage) -> None:
+        self._alive_at = asyncio.get_running_loop().time()
 
     async def _close(self) -> None:
         sdk, connecting = self._sdk, self._connecting
@@ -90,8 +94,9 @@ class Socket:
         while True:
             await asyncio.sleep(PING_EVERY / 2)
             pong = self._sdk.last_ping_pong_time if self._sdk else None
-            if pong is not None and pong != self._pong:
-                self._pong, self._alive_at = pong, loop.time()
+            if None not in (pong, self._pong) and pong != self._pong:  # the first is but a ping's
+                self._alive_at = loop.time()
+            self._pong = pong
             if loop.time() - max(self._alive_at, silent_since) > SILENCE_MAX:
                 log.warning("slack.socket_stalled", silent=round(loop.time() - self._alive_at))
                 alive_at = self._alive_at
