@@ -93,6 +93,17 @@ class IdentityStore:
 
         await self._writer.submit(job)
 
+    async def end_sessions(self, person: PersonName, entry: Entry) -> int:
+        """Forget a person's sessions and links."""
+
+        def job(held: Transaction) -> int:
+            held.connection.execute(delete(LINKS).where(LINKS.c.person == person))
+            ended = held.connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person)).rowcount
+            held.ledger.append(entry)
+            return ended
+
+        return await self._writer.submit(job)
+
 
 def _version(connection: Connection) -> int:
     return int(connection.execute(_VERSION).scalar_one())

@@ -47,12 +47,22 @@ async def list_people(call: Call) -> int:
 
 
 async def revoke_person(call: Call) -> int:
-    """Revoke every token of a person."""
+    """Revoke every token of a person, end their web sessions, and take their sign-in links back."""
+    person = PersonName(call.args.person)
     async with call.parts() as parts:
-        count = await parts.admin.revoke_all(KeyKind.PERSON, call.args.person, operator())
-    call.terminal.good(f"{count} token{'s' if count > 1 else ''} of {call.args.person} revoked.")
-    call.terminal.say("Web sessions end when the person leaves directory.yaml, or after twelve hours.", "dim")
+        known = person in parts.policies.current().directory.people
+        held = keys_in_force(await parts.store.registry(), KeyKind.PERSON, person, parts.clock.now())
+        revoke = bool(held) or not known
+        tokens = await parts.admin.revoke_all(KeyKind.PERSON, person, operator()) if revoke else 0
+        sessions = await parts.entering.expel(person, operator())
+    call.terminal.good(
+        f"{_several(tokens, 'token')} of {person} revoked, {_several(sessions, 'session')} ended."
+    )
     return 0
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 async def list_keys(call: Call) -> int:
@@ -135,7 +145,13 @@ CHAPTER = Chapter(
             _token_arguments,
         ),
         Command("people list", "show the directory", list_people, ("people list",)),
-        Command("people revoke", "revoke a person's tokens", revoke_person, ("people revoke ana",), _person),
+        Command(
+            "people revoke",
+            "end a person's tokens and web sessions",
+            revoke_person,
+            ("people revoke ana",),
+            _person,
+        ),
         Command("keys list", "show every key, never a secret", list_keys, ("keys list",)),
         Command("keys revoke", "revoke one key", revoke_key, ("keys revoke 3f9a0c1b22de",), _key),
         Command("keys rotate", "rotate the server's signing keys", rotate_keys, ("keys rotate",)),

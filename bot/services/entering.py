@@ -62,6 +62,12 @@ class Entering:
         """End the session of a cookie."""
         await self.store.end_session(fingerprint(cookie))
 
+    async def expel(self, person: PersonName, by: Actor) -> int:
+        """End every session of a person and take their links back; return how many sessions there were."""
+        facts, private = {"command": "people revoke"}, {"person": person}
+        entry = Entry(kind=EntryKind.ADMIN, at=self.clock.now(), by=by, facts=facts, private=private)
+        return await self.store.end_sessions(person, entry)
+
     def _require(self, person: PersonName) -> None:
         if person not in self.policies.current().directory.people:
             raise UnknownPerson(f"{person} is not in the directory; add them to directory.yaml first.")

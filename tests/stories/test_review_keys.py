@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.errors import KeyReused, TooMany
+from bot.core.errors import KeyReused, TooMany, Unknown
 from bot.core.terms import Digest, KeyKind, PersonName
 from bot.ports import RegistryEdit
 from bot.services import provisioning
@@ -98,3 +98,18 @@ async def test_an_admin_who_rotates_while_another_revokes_brings_no_key_back(sma
     with pytest.raises(Refused) as refused:
         await migration(small_world.agent)
     assert refused.value.status == 401
+
+
+async def test_an_admin_ends_a_persons_sessions_and_links_at_once(small_world: World) -> None:
+    parts, ana = small_world.running.parts, PersonName("ana")
+    cookie, _ = await parts.entering.become(ana)
+    others, _ = await parts.entering.become(PersonName("bo"))
+    link = await parts.entering.invite(ana, OPERATOR)
+
+    assert await parts.entering.expel(ana, OPERATOR) == 1
+
+    assert await parts.entering.who(cookie) is None
+    assert await parts.entering.who(others) is not None
+    with pytest.raises(Unknown):
+        await parts.entering.enter(link)
+    await small_world.audit()
