@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from itertools import groupby
@@ -66,8 +66,8 @@ class Lists:
         inbox = await self.load(visitor.name)
         values = {
             "mine": await self._rows(inbox.mine),
-            "others": await self._rows(inbox.others),
-            "lately": await self._rows(inbox.lately),
+            "others": await self._lines(inbox.others),
+            "lately": await self._lines(inbox.lately),
             "state": inbox.state,
         }
         return self._site.page("inbox", visitor, values)
@@ -76,7 +76,7 @@ class Lists:
         """Show requests newest first, by day."""
         mine = request.query.get("mine") == "1"
         found, go_on = await self._site.viewing.history(visitor.name, PAGE, _cursor(request), mine)
-        rows = await self._rows(found)
+        rows = await self._lines(found)
         days: list[tuple[date, list[Row]]] = [
             (day, list(some)) for day, some in groupby(rows, key=lambda row: row.card.created_at.date())
         ]
@@ -85,6 +85,10 @@ class Lists:
         return self._site.page(
             "history", visitor, {"days": days, "mine": mine, "older": older, "first": first}
         )
+
+    async def _lines(self, requests: Sequence[Request]) -> list[Row]:
+        """Return rows that show nothing of what may be long, so that they cost nothing of it either."""
+        return await self._rows([_bare(request) for request in requests])
 
     async def _rows(self, requests: Sequence[Request]) -> list[Row]:
         directory, now = self._site.policies.current().directory, self._site.clock.now()
@@ -95,6 +99,11 @@ class Lists:
             shown = card(request, now, f"/requests/{request.id}", PREVIEW, names)
             rows.append(Row(shown, face(request.subject.agent, directory), stages))
         return rows
+
+
+def _bare(request: Request) -> Request:
+    action = replace(request.action, parameters={})
+    return replace(request, action=action, context=None, justification=None, summary=None)
 
 
 def _cursor(request: web.Request) -> tuple[datetime, RequestId] | None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
+
+import orjson
 
 from bot.core.card.face import Fact
 from bot.core.literal import visible
 from bot.core.terms import Display, Json, Parameter, Request
 
 LINE = 80  # characters of a list or an object that still reads well on one line
+LONG = (
+    10_000  # characters; beyond it Python's own indenting would hold everybody up, a third of a second each
+)
 GAP_ROOM = 64  # characters kept free, within the limit, for the sentence in the gap
 # Blanks that push what follows out of sight: no program text needs so many side by side.
 BLANKS = re.compile(r"(?<=\n)(?:[ \t]*\n){12,}|[ \t]{80,}")
@@ -77,7 +83,12 @@ def _written(value: Json) -> str:
     if isinstance(value, str) and not _reads_as_json(value):
         return value
     on_one_line = json.dumps(value, ensure_ascii=False)
-    return on_one_line if len(on_one_line) <= LINE else json.dumps(value, ensure_ascii=False, indent=2)
+    if len(on_one_line) <= LINE:
+        return on_one_line
+    if len(on_one_line) > LONG:
+        with suppress(TypeError):  # a whole number too large for it
+            return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _reads_as_json(text: str) -> bool:
