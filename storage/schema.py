@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.script.revision import RevisionError
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection, inspect, make_url
 
 from bot.core.errors import NotReady
 from storage.faults import reaching
 from storage.postgres import postgres_engine
 from storage.sqlite import WRITER, backup_file, database_file, sqlite_engine
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 T = TypeVar("T")
 MIGRATIONS = Path(__file__).with_name("migrations")
+VERSIONS = "alembic_version"  # its own table, of one row
 ONE_MIGRATES = 0x61737365  # the key of PostgreSQL's advisory lock, "asse"
 
 
@@ -66,22 +65,24 @@ def _run_on_sqlite(url: str, work: Callable[[Connection], T]) -> T:
         engine.dispose()
 
 
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
 def _migrate(connection: Connection) -> list[str]:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ONE_MIGRATES})")
     pending = _pending(connection)
-    command.upgrade(_config(connection), "head")
+    if pending:
+        from alembic import command
+
+        command.upgrade(_config(connection), "head")
     return pending
 
 
 def _pending(connection: Connection) -> list[str]:
+    if _current(connection) == newest():
+        return []
+    from alembic.migration import MigrationContext  # takes as long as a third of our start
+    from alembic.script import ScriptDirectory
+    from alembic.script.revision import RevisionError
+
     script = ScriptDirectory.from_config(_config(connection))
     current = MigrationContext.configure(connection).get_current_heads()
     try:
@@ -89,3 +90,25 @@ def _pending(connection: Connection) -> list[str]:
     except RevisionError as error:
         raise NotReady("This database was migrated by a newer Assent; run that version.") from error
     return [revision.revision for revision in reversed(revisions)]
+
+
+def newest() -> str:
+    """Return the newest revision: the one whose file's name begins with the highest number."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def _current(connection: Connection) -> str | None:
+    """Return the database's revision, None if it was never migrated."""
+    if not inspect(connection).has_table(VERSIONS):
+        return None
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSIONS}").scalars().all()  # noqa: S608
+    return str(found[0]) if len(found) == 1 else None
+
+
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.clock import DatabaseClock
 from bot.conditions import compile_condition
@@ -23,11 +24,13 @@ from bot.services.reviewing import Reviewing
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
 from bot.settings import Settings
-from handlers.slack import Installed, Installing, TheOne, Usergroups, Workspace, Workspaces
 from storage.checkpoints import CheckpointFolder
 from storage.folder import PolicyFolder
 from storage.schema import migrate, pending_migrations
 from storage.store import DatabaseStore, open_store
+
+if TYPE_CHECKING:
+    from handlers.slack import Installing, Usergroups, Workspaces
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 
@@ -90,7 +93,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     keys = Keys.open(settings.keys, public_url, clock)
     workspaces = _workspaces(settings, clock, store, keys)
-    usergroups = Usergroups(workspaces, clock) if workspaces else None
+    usergroups = _usergroups(workspaces, clock)
     policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups)
     trust = LogTrust()
     return Parts(
@@ -129,9 +132,16 @@ async def _migrated(settings: Settings) -> None:
 
 def _workspaces(settings: Settings, clock: Clock, store: DatabaseStore, keys: Keys) -> Workspaces | None:
     if settings.slack_bot_token is not None:
+        from handlers.slack import (
+            TheOne,
+            Workspace,
+        )  # its libraries take a quarter of a second, and many installs have no Slack
+
         return TheOne(Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, clock))
     if settings.slack_client_id is None or settings.slack_client_secret is None:
         return None
+    from handlers.slack import Installed
+
     return Installed(
         store,
         keys,
@@ -142,11 +152,21 @@ def _workspaces(settings: Settings, clock: Clock, store: DatabaseStore, keys: Ke
     )
 
 
+def _usergroups(workspaces: Workspaces | None, clock: Clock) -> Usergroups | None:
+    if workspaces is None:
+        return None
+    from handlers.slack import Usergroups
+
+    return Usergroups(workspaces, clock)
+
+
 def _installing(
     settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseStore, keys: Keys, public_url: str
 ) -> Installing | None:
     if settings.slack_client_id is None or settings.slack_client_secret is None:
         return None
+    from handlers.slack import Installing
+
     secret = settings.slack_client_secret.get_secret_value()
     api_url, client_id = settings.slack_api_url, settings.slack_client_id
     return Installing(store, keys, clock, ids, api_url, public_url, client_id, secret)

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
@@ -21,13 +22,16 @@ from bot.core.terms import Change
 from bot.ports import Clock, Notifier
 from bot.services.delivering import Delivering
 from bot.settings import Settings
-from handlers import aap, api, problems, slack
+from handlers import aap, api, problems
 from handlers import web as pages
 from handlers.api.health import install_health, install_metrics
 from handlers.api.meters import Meters
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
 from handlers.render import Renderer
+
+if TYPE_CHECKING:
+    from handlers import slack
 
 BODY_MAX = 256 * 1024 + 1024  # bytes; the parser's own limit is 256 KiB and gives the better sentence
 
@@ -125,6 +129,8 @@ def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> sla
     own = made.settings
     if made.workspaces is None or made.usergroups is None:
         return None
+    from handlers import slack  # its libraries take a quarter of a second, and many installs have no Slack
+
     token, secret = own.slack_app_token, own.slack_signing_secret
     socket = slack.Socket(token.get_secret_value(), own.slack_api_url) if token else None
     if made.installing is not None:
@@ -150,6 +156,8 @@ def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> sla
 def _notifiers(made: Parts, renderer: Renderer) -> dict[str, Notifier]:
     if made.workspaces is None:
         return {}
+    from handlers import slack
+
     return {"slack": slack.SlackNotifier(made.workspaces, made.policies, made.clock, renderer)}
 
 

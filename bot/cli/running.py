@@ -6,27 +6,28 @@ import errno
 from argparse import ArgumentParser
 from pathlib import Path
 
-from bot import demo as demonstration
 from bot import logs
 from bot.app import serve as run_server
 from bot.cli.call import Call
 from bot.cli.options import markdown, rows_of
 from bot.cli.parser import Chapter, Command
 from bot.cli.reading import port, seconds
-from bot.doctor import Level, examine
 from storage.schema import backup as copy_database
 from storage.schema import migrate as bring_up_to_date
 
+# By `bot.doctor.Level`. What only one command needs is imported there: `serve` should not wait for it.
 MARKS = {
-    Level.GOOD: ("✓", "bold green"),
-    Level.OFF: ("·", "dim"),
-    Level.WARN: ("!", "bold yellow"),
-    Level.BAD: ("✗", "bold red"),
+    "good": ("✓", "bold green"),
+    "off": ("·", "dim"),
+    "warn": ("!", "bold yellow"),
+    "bad": ("✗", "bold red"),
 }
 
 
 async def demo(call: Call) -> int:
     """Show the whole thing working, on SQLite in a temporary folder."""
+    from bot import demo as demonstration
+
     return await demonstration.run(call.args.port, call.args.seconds)
 
 
@@ -57,6 +58,8 @@ async def migrate(call: Call) -> int:
 
 async def doctor(call: Call) -> int:
     """Try everything that the settings promise."""
+    from bot.doctor import Level, examine
+
     bad = 0
     async for finding in examine():
         mark, style = MARKS[finding.level]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from typing import TYPE_CHECKING
 
 from bot.app import Parts
 from bot.cli.call import Call, operator
 from bot.cli.parser import Chapter, Command
 from bot.core.errors import NotReady
-from handlers.slack import Installing
+
+if TYPE_CHECKING:
+    from handlers.slack import Installing
 
 
 async def install(call: Call) -> int:

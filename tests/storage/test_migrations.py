@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from storage.database import database_of
-from storage.schema import pending_migrations
+from storage.schema import MIGRATIONS, newest, pending_migrations
 from storage.tables import METADATA
 
 
@@ -24,3 +26,9 @@ async def test_the_migrated_tables_are_those_that_are_declared(migrated_url: str
         assert await database.read(differences) == []
     finally:
         await database.close()
+
+
+def test_the_newest_migration_is_the_one_whose_file_has_the_highest_number() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert newest() == ScriptDirectory.from_config(config).get_current_head()
