@@ -34,6 +34,7 @@ actions:
     title: Answer a question
     params: {message: {type: text}, subject: {type: string, optional: true}}
   disk.wipe: {title: Wipe a disk, params: {disk: {type: string}}}
+  Bash: {title: Run a command, additional: show, params: {command: {type: text}}}
   db.migrate: {title: Migrate, executor: db-runner, params: {sql: {type: text}}}
 groups:
   ops: {members: [ana, bo]}

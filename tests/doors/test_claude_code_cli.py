@@ -16,23 +16,12 @@ from aiohttp import web
 
 from bot.cli.claude import HELD, claude_settings
 from tests.doors.ground import Ground
-from tests.doors.messages import Block, Model, text, tool
+from tests.doors.messages import Block, Model, served, text, tool
 from tests.doors.venvs import python_with
 
 SDK = "claude-agent-sdk==0.2.187"
 RUN = tool("Bash", "toolu_1", command="echo ran >> effects", description="Leave a trace")
 pytestmark = [pytest.mark.doors]
-
-
-@asynccontextmanager
-async def _served(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @dataclass
@@ -95,7 +84,7 @@ async def _claude(
     model = Model(list(turn), streams=streams)
     settings = claude_settings(url or ground.url).replace(f"wait={HELD}", f"wait={wait}")
     (home / "settings.json").write_text(settings)
-    async with _served(model.app()) as api:
+    async with served(model.app()) as api:
         yield Claude(home, model, api, ground.agent, home / "settings.json")
 
 
@@ -163,7 +152,7 @@ async def test_a_server_in_trouble_lets_nothing_run(ground: Ground, tmp_path: Pa
 
     app = web.Application()
     app.router.add_post("/{path:.*}", answer)
-    async with _served(app) as url:
+    async with served(app) as url:
         away = "http://127.0.0.1:9" if trouble == "dead" else url
         async with _claude(ground, tmp_path, RUN, url=away) as claude:
             settings = claude.settings.read_text().replace('"timeout": 600', '"timeout": 2')
