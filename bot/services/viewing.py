@@ -42,7 +42,9 @@ class Viewing:
             return True
         roster = await self.policies.roster(request, registry)
         named = [reference for stage in request.plan.stages for reference in stage.approvers]
-        return person in resolve((*named, *request.added), roster)
+        for fired in request.plan.escalations[: request.escalated]:
+            named += (*fired.remind, *fired.add)  # whoever was reminded follows the link
+        return person in resolve(named, roster)
 
     async def may_act(self, request: Request, person: PersonName) -> bool:
         """Say whether this person's approval or denial would count now."""
