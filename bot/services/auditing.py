@@ -169,7 +169,7 @@ def _require_columns(page: list[Sealed]) -> None:
         # In canonical JSON raw quotes stand only around names and values: these look-ups cannot be fooled.
         about = entry.body.find(b'"request_id":"')
         named = entry.body[about + 14 : entry.body.find(b'"', about + 14)].decode() if about >= 0 else None
-        at = f'"at":"{entry.at:%Y-%m-%dT%H:%M:%S.%fZ}"'.encode()
+        at = f'"at":"{entry.at.isoformat(timespec="microseconds")[:-6]}Z"'.encode()
         if named != entry.request_id or at not in entry.body:
             raise LogBroken("its columns are not what it says", entry.sequence)
 
