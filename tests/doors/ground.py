@@ -19,7 +19,7 @@ from bot.app import Running, built
 from bot.core.terms import PersonName
 from tests.world import OPERATOR, settings_at
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "policy"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "claude-code"
 CLIENTS = Path(__file__).with_name("clients")
 POLICY = """\
 defaults:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.doors.ground import EXAMPLES, Ground, a_ground
+from tests.doors.ground import DIRECTORY, EXAMPLES, Ground, a_ground
 from tests.doors.venvs import python_with
 
 PAGES = Path(__file__).parents[2] / "docs" / "doors"
@@ -90,7 +91,7 @@ async def test_the_page_of_claude_code_prints_settings_that_fail_closed(
     policy = _policy("claude-code.md")
     async with a_ground(sqlite_url, tmp_path, free_port, policy) as ground:
         copy, add = (block.strip() for block in _blocks("claude-code.md", "sh"))
-        assert (TOP / copy.split()[1]) == EXAMPLES / "claude-code.yaml"
+        assert EXAMPLES / "claude-code.yaml" in TOP.glob(copy.split()[1])
         said = await _bot(add, ground, tmp_path)
         *settings, key = said.splitlines()
         hooks = [
@@ -123,3 +124,12 @@ async def test_the_page_of_claude_code_prints_settings_that_fail_closed(
         asked = asyncio.create_task(ask())
         await ground.decide("approve")
         assert await asked == "allow"
+
+
+async def test_the_cases_of_claude_codes_catalog_hold_beside_the_pages_policy(tmp_path: Path) -> None:
+    for file in EXAMPLES.glob("*.yaml"):
+        shutil.copy(file, tmp_path)
+    (tmp_path / "bundle.yaml").write_text(_policy("claude-code.md"), "utf-8")
+    (tmp_path / "directory.yaml").write_text(DIRECTORY, "utf-8")
+    said = await _run(sys.executable, "-m", "bot", "policy", "test", tmp_path)
+    assert "4 of 4 cases hold" in said
