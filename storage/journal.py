@@ -40,7 +40,7 @@ class LogStore:
     async def leaves(self, start: int, limit: int) -> list[bytes]:
         """Return leaf hashes from a sequence number on."""
         query = select(_ENTRY.leaf).where(_ENTRY.sequence >= start).order_by(_ENTRY.sequence).limit(limit)
-        return [_bytes(row.leaf) for row in await self._rows(query)]
+        return [_bytes(leaf) for (leaf,) in await self._rows(query)]
 
     async def openings(self, sequences: Sequence[int]) -> list[Opening]:
         """Return what was not erased of these entries' private fields."""

@@ -18,7 +18,6 @@ from bot.core.log import (
     open_note,
     parse_verifier,
     proof_bundle,
-    root_of,
     unseal,
 )
 from bot.core.terms import SYSTEM, Entry, EntryKind, Json, RequestId
@@ -52,7 +51,7 @@ class Auditing:
         # The entry that tells of a checkpoint is no reason for the next one.
         if last is not None and size <= last.size + 1:
             return None
-        await self._grow(size)
+        self._tree = await self._grown(self._tree, size)
         note = self.signer.checkpoint(self._tree.size, self._tree.root())
         checkpoint = Checkpoint(self._tree.size, self._tree.root(), note, self.clock.now())
         facts = {"size": str(checkpoint.size), "root": checkpoint.root.hex()}
@@ -61,13 +60,14 @@ class Auditing:
         await asyncio.to_thread(self.kept.keep, checkpoint)  # it waits for a disk, perhaps a distant one
         return checkpoint
 
-    async def _grow(self, size: int) -> None:
-        """Bring our own tree to `size` from the stored leaves: the root is computed, never read."""
-        while self._tree.size < size:
-            leaves = await self.store.leaves(self._tree.size, min(PAGE, size - self._tree.size))
+    async def _grown(self, tree: Tree, size: int) -> Tree:
+        """Return the tree at `size`, grown by the stored leaves: the root is computed, never read."""
+        while tree.size < size:
+            leaves = await self.store.leaves(tree.size, min(PAGE, size - tree.size))
             if not leaves:
-                raise LogBroken("it is missing", self._tree.size)
-            self._tree = self._tree.extend(leaves)
+                raise LogBroken("it is missing", tree.size)
+            tree = tree.extend(leaves)
+        return tree
 
     async def distrust(self) -> str | None:
         """Say why grants must not be issued: the log is shorter than, or not what, a checkpoint signed.
@@ -79,14 +79,15 @@ class Auditing:
         notes = [note for note in (last.note if last else None, self.kept.newest()) if note]
         try:
             marks = sorted((open_note(note, self.verifiers()) for note in notes), key=lambda mark: mark.size)
+            tree = Tree.empty()  # from the leaves as they are now, not from those that we once saw
             for mark in marks:
                 if await self.store.size() < mark.size:
                     raise LogBroken(f"it is missing: a checkpoint was signed over {mark.size} entries")
-                async with self._growing:
-                    await self._grow(mark.size)
-                leaves = await self._leaves(mark.size)
-                if root_of(leaves) != mark.root:
+                tree = await self._grown(tree, mark.size)
+                if tree.root() != mark.root:
                     raise LogBroken(f"the first {mark.size} entries are not what the checkpoint signed")
+            async with self._growing:
+                self._tree = max(self._tree, tree, key=lambda one: one.size)
         except LogBroken as broken:
             return str(broken)
         return None
