@@ -10,7 +10,7 @@ from bot.core.errors import Refusal, Stale
 from bot.core.policy import parts
 from bot.core.terms import Change, OutboxKind, Request, Send, State
 from bot.ports import Committed
-from storage.mail import Posting, queue
+from storage.mail import Posting, queue, queue_alerts
 from storage.rows import document
 from storage.standing import CALLBACKS_COUNTER, Standing, instant_of, told_counter
 from storage.statements import add, drop, put, save, skip
@@ -56,7 +56,13 @@ def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -
         Posting(_about(one.change), send, is_new=one.change.expected is None, is_over=_is_over(one.change))
         for one in winners
         for send in one.change.sends
+        if one.change.after is not None or send.kind is not OutboxKind.ALERT
     ]
+    for one in winners:
+        if one.change.after is None:  # a refusal can be had as often as one likes; its alarm cannot
+            queue_alerts(
+                held, _about(one.change), [s for s in one.change.sends if s.kind is OutboxKind.ALERT]
+            )
     queue(held, postings + _write_callbacks(held, winners, standing))
     uses = [
         {"rule": use.rule, "bucket": use.bucket, "at": instant_of(one.change)}

@@ -176,7 +176,9 @@ def _soft_checks(
     made: Parts, socket: slack.Socket | None
 ) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
     async def policy() -> str | None:
-        return made.policies.current().problem
+        problem = made.policies.current().problem
+        # Where it is, not what stands there: anybody may read this page.
+        return problem.splitlines()[0] if problem else None
 
     return {"policy": policy} | ({"slack socket": socket.problem} if socket else {})
 

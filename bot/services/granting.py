@@ -101,7 +101,9 @@ class Granting:
         entry = effects.entry(EntryKind.REDEMPTION_REFUSED, request, by, now, facts=facts)
         # Another action than the approved one is an attack or a bug; somebody must look.
         alarm = isinstance(refusal, DigestMismatch)
-        sends = (Send(OutboxKind.ALERT, effects.ADMINS, now, "digest-mismatch"),) if alarm else ()
+        sends = (
+            (Send(OutboxKind.ALERT, effects.ADMINS, now, f"digest-mismatch:{request.id}"),) if alarm else ()
+        )
         await self.store.commit(Change(after=None, expected=None, entries=(entry,), sends=sends))
 
     async def report(

@@ -6,10 +6,14 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from bot.core.errors import Refusal, Stale
 from bot.core.machine import Tick, step
 from bot.core.terms import Registry, Request, Roster, State
 from bot.ports import Clock, Policies, Store
+
+log = structlog.get_logger()
 
 NOBODY = Roster(frozenset(), {}, frozenset())
 BATCH = 100  # measured: beyond this a larger batch gains nothing and delays the clicks between
@@ -28,7 +32,8 @@ class Sweeping:
         changed = 0
         while due := await self.store.due(self.clock.now(), BATCH):
             registry = await self.store.registry()
-            results = await asyncio.gather(*(self._tick(request, registry) for request in due))
+            ticks = (self._tick(request, registry) for request in due)
+            results = [_changed(done) for done in await asyncio.gather(*ticks, return_exceptions=True)]
             changed += sum(results)
             if not any(results):  # others are at the same rows, or nothing can be decided now
                 break
@@ -42,6 +47,16 @@ class Sweeping:
         except (Stale, Refusal):  # another sweeper was here, or nothing can be decided just now
             return False
         return True
+
+
+def _changed(done: bool | BaseException) -> bool:
+    """Say whether a tick changed its request; one that fails in us must not keep the others from theirs."""
+    if isinstance(done, Exception):
+        log.error("sweep.failed", error=type(done).__name__, exc_info=done)
+        return False
+    if isinstance(done, BaseException):
+        raise done
+    return done
 
 
 def _is_over(request: Request, now: datetime) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
 import orjson
+import structlog
 from aiohttp import web
 
 from bot.core.action import code, fit, parse
@@ -33,6 +35,30 @@ ENDED = {
 UNANSWERED = "Nobody has answered within the hook's time, so the request was withdrawn. It was not run."
 
 
+Answering = Callable[["Hooks", web.Request], Awaitable[web.Response]]
+
+log = structlog.get_logger()
+
+
+def _shut(answering: Answering) -> Answering:
+    """Make a `deny` of whatever goes wrong: to the CLI an error is no answer, and without one it runs."""
+
+    async def answered(hooks: Hooks, request: web.Request) -> web.Response:
+        try:
+            return await answering(hooks, request)
+        except Refusal as refusal:
+            return _decision("deny", _words(refusal))
+        except web.HTTPException as error:
+            return _decision("deny", error.text or error.reason)
+        except ConnectionError:
+            raise  # nobody is there to answer
+        except Exception:
+            log.exception("hook.failed", path=request.path)
+            return _decision("deny", "Assent failed while it looked at this call. It was not run.")
+
+    return answered
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """The hooks' routes."""
@@ -43,48 +69,40 @@ class Hooks:
     pace: Pace
     polls: Polls
 
+    @_shut
     async def called(self, request: web.Request) -> web.Response:
         """POST /v1/hooks/claude-code: before a call, may it run; after it, what became of it."""
-        try:
-            agent, runner, registry, by = await self.knowing.running(door.bearer(request))
-            told = parse(await door.body(request))
-            call = fit(told, CallBody)
-            if call.hook_event_name in (AFTER, FAILED):
-                await self._report(agent, runner, call, told, by)
-                return _respond({})
-            _require_before(call)
-            self.pace.keep(agent)
-            until = patience(request)
-            made = await self._asked(agent, runner, registry, call, by)
-            return await self._answered(request, agent, runner, made, until, by)
-        except Refusal as refusal:
-            return _decision("deny", _words(refusal))
-        except web.HTTPException as error:
-            return _decision("deny", error.text or error.reason)
+        agent, runner, registry, by = await self.knowing.running(door.bearer(request))
+        told = parse(await door.body(request))
+        call = fit(told, CallBody)
+        if call.hook_event_name in (AFTER, FAILED):
+            await self._report(agent, runner, call, told, by)
+            return _respond({})
+        _require_before(call)
+        self.pace.keep(agent)
+        until = patience(request)
+        made = await self._asked(agent, runner, registry, call, by)
+        return await self._answered(request, agent, runner, made, until, by)
 
+    @_shut
     async def deferred(self, request: web.Request) -> web.Response:
         """POST /v1/hooks/claude-code/deferred: `ask` where the other hook says `defer`, else no opinion.
 
         Several calls of one turn cannot be deferred, and the CLI then goes on as if no hook had spoken, which
         under `--dangerously-skip-permissions` runs them. An `ask` beside the `defer` stops that.
         """
-        try:
-            agent, runner, registry, by = await self.knowing.running(door.bearer(request))
-            if not may_defer(request):
-                return _respond({})
-            call = fit(parse(await door.body(request)), CallBody)
-            _require_before(call)
-            self.pace.keep(agent)
-            made = await self._asked(agent, runner, registry, call, by)
-            seen = await self._settled(agent, made, patience(request))
-            if seen.state is State.APPROVED:  # the other hook redeems it, or was a moment too early
-                seen = await self.intake.wait(agent, seen.id, State.APPROVED, SETTLING)
-            open_still = seen.state in (State.PENDING, State.APPROVED)
-            return _decision("ask", "This call waits for approval.") if open_still else _respond({})
-        except Refusal as refusal:
-            return _decision("deny", _words(refusal))
-        except web.HTTPException as error:
-            return _decision("deny", error.text or error.reason)
+        agent, runner, registry, by = await self.knowing.running(door.bearer(request))
+        if not may_defer(request):
+            return _respond({})
+        call = fit(parse(await door.body(request)), CallBody)
+        _require_before(call)
+        self.pace.keep(agent)
+        made = await self._asked(agent, runner, registry, call, by)
+        seen = await self._settled(agent, made, patience(request))
+        if seen.state is State.APPROVED:  # the other hook redeems it, or was a moment too early
+            seen = await self.intake.wait(agent, seen.id, State.APPROVED, SETTLING)
+        open_still = seen.state in (State.PENDING, State.APPROVED)
+        return _decision("ask", "This call waits for approval.") if open_still else _respond({})
 
     async def _asked(
         self, agent: Agent, runner: Executor, registry: Registry, call: CallBody, by: Actor
