@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.doors.ground import Client, Ground, start
+from storage.schema import migrate
+from tests.doors.ground import Client, Ground, a_ground, start
 from tests.doors.test_aap_gate import ran
 from tests.doors.venvs import npm_package, python_with
 
@@ -129,3 +130,14 @@ async def test_nobody_elses_call_can_be_seen(ground: Ground) -> None:
     await _call(ground, "POST", "/function_calls", CALL)
     assert (await _call(ground, "GET", "/function_calls/call-other"))[0] == 404
     assert (await _call(ground, "GET", "/function_calls/call-mine", token="wrong"))[0] == 401
+
+
+async def test_a_call_is_found_by_its_id_on_postgresql_too(
+    postgres_url: str, tmp_path: Path, free_port: int
+) -> None:
+    await migrate(postgres_url)
+    async with a_ground(postgres_url, tmp_path, free_port) as ground:
+        await _call(ground, "POST", "/function_calls", CALL)
+        await ground.decide("approve")
+        _, seen = await _call(ground, "GET", "/function_calls/call-mine")
+        assert (seen["status"]["approved"], seen["spec"]["state"]) == (True, {"thread": 7})
