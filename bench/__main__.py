@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import intake, pending, planning, starting, waiting
+from bench import intake, pending, planning, starting, storm, waiting
 from bench.figures import Figure
 from bench.processes import LOAD_CPUS, SERVER_CPUS, BenchBroken
 from bench.run import Run
@@ -23,6 +23,7 @@ PARTS: Mapping[str, tuple[Callable[[Run], Awaitable[list[Figure]]], str]] = {
     "pending": (pending.measure, "many pending: sweep, deadlines, memory, start, timers, the log"),
     "planning": (planning.measure, "50 rules, and the same as generated Python"),
     "starting": (starting.measure, "a cold start beside an aiohttp that only says hello"),
+    "storm": (storm.measure, "a storm in one Slack channel: others' cards, clicks, cards a second"),
 }
 
 

@@ -48,6 +48,12 @@ class Server:
         return int(kilobytes) / 1024
 
     @property
+    def processor_time(self) -> float:
+        """Seconds of processor that it has used, in all its threads."""
+        used = psutil.Process(self.process.pid).cpu_times()
+        return float(used.user + used.system)
+
+    @property
     def memory(self) -> float:
         """What is resident now, in MB of 2²⁰ bytes."""
         return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20

@@ -140,7 +140,9 @@ def _documents(query: Select[tuple[bytes]]) -> Callable[[Connection], list[bytes
 
 
 def _next_due(connection: Connection) -> datetime | None:
-    request = connection.execute(select(func.min(_HELD.due_at))).scalar()
+    # Said so, because the index holds only those: else every request is read.
+    soonest = select(func.min(_HELD.due_at)).where(_HELD.due_at.is_not(None))
+    request = connection.execute(soonest).scalar()
     send = connection.execute(select(func.min(OUTBOX.c.due_at))).scalar()
     return min((instant for instant in (request, send) if instant is not None), default=None)
 
