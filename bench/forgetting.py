@@ -42,34 +42,58 @@ class Chain(Ledger):
 
 
 class Forgetting(DatabaseStore):
-    """A store that reads as ever, and forgets what is committed to it."""
+    """A store that reads as ever, and forgets what is committed to it.
 
-    chain: Chain
-    keys: dict[tuple[str, str], tuple[str, Request]]
-    known: Registry | None = None
+    As the real one it takes everything that waits and answers each: only what would be stored is dropped.
+    """
+
+    def forget(self) -> None:
+        """Begin with an empty log and no idempotency keys."""
+        self._chain = Chain(self._salt)
+        self._keys: dict[tuple[str, str], tuple[str, Request]] = {}
+        self._known: Registry | None = None
+        self._group: list[tuple[Change, asyncio.Future[Committed]]] = []
 
     async def registry(self) -> Registry:
         """Return the registry from memory: nobody edits it here."""
-        if self.known is None:
-            self.known = await super().registry()
-        return self.known
+        if self._known is None:
+            self._known = await super().registry()
+        return self._known
 
     async def commit(self, change: Change) -> Committed:
         """Do what is not storing: look for the key, write the document, seal and chain the entries."""
+        prepare(change)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Committed] = loop.create_future()
+        if not self._group:
+            loop.call_soon(self._forget_group)
+        self._group.append((change, answer))
+        committed = await answer
+        if not committed.replayed:
+            self._tell(change)
+        return committed
+
+    def _forget_group(self) -> None:
+        group, self._group = self._group, []
+        for change, answer in group:
+            try:
+                answer.set_result(self._forgotten(change))
+            except KeyReused as refusal:
+                answer.set_exception(refusal)
+        self._chain.write()
+
+    def _forgotten(self, change: Change) -> Committed:
         after = change.after
         if change.idempotency is not None and after is not None:
             key = (after.subject.agent, change.idempotency[0])
-            held = self.keys.get(key)
+            held = self._keys.get(key)
+            if held is not None and held[0] != change.idempotency[1]:
+                raise KeyReused
             if held is not None:
-                if held[0] != change.idempotency[1]:
-                    raise KeyReused
                 return Committed(held[1], replayed=True)
-            self.keys[key] = (change.idempotency[1], after)
-        prepare(change)
+            self._keys[key] = (change.idempotency[1], after)
         for entry in change.entries:
-            self.chain.append(entry)
-        self.chain.write()
-        self._tell(change)
+            self._chain.append(entry)
         return Committed(after)
 
 
@@ -81,7 +105,7 @@ async def main() -> None:
     database = database_of(own.database_url)
     await database.start()
     store = Forgetting(database, ids.salt, await database.read(log_size))
-    store.chain, store.keys = Chain(ids.salt), {}
+    store.forget()
     clock = DatabaseClock()
     await clock.follow(store.now)
     made = assembled(own, clock, ids, store)

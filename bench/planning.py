@@ -75,30 +75,67 @@ def _judging(calls: int) -> tuple[list[float], list[float]]:
 
 
 def _conditions() -> list[tuple[str, str, str]]:
-    """Return id, environment and condition of each rule; those whose number is below MATCHING hold."""
-    return [
-        (f"rule-{n:02}", "prod", f"params.rows > {n if n < MATCHING else 10**6 + n}") for n in range(RULES)
+    """Return each rule's id, its condition, and the same in Python; the first of them hold, no other does."""
+    holding = [
+        ("params.rows > 5", "v['params.rows'] > 5"),
+        (
+            "params.env == 'prod' && resource.type == 'database'",
+            "v['params.env'] == 'prod' and v['resource.type'] == 'database'",
+        ),
+        (
+            "on_behalf_of != '' && context.ticket != ''",
+            "v['on_behalf_of'] != '' and v['context']['ticket'] != ''",
+        ),
     ]
+    others = [_other(number) for number in range(RULES - len(holding))]
+    assert len(holding) == MATCHING
+    return [(f"rule-{number:02}", *both) for number, both in enumerate([*holding, *others])]
+
+
+def _other(number: int) -> tuple[str, str]:
+    """Return one condition that does not hold, of the kinds that people write, and the same in Python."""
+    match number % 5:
+        case 0:
+            return f"params.rows > {10**6 + number}", f"v['params.rows'] > {10**6 + number}"
+        case 1:
+            return f"params.sql.contains('DROP {number}')", f"'DROP {number}' in v['params.sql']"
+        case 2:
+            return (
+                f"resource.id.startsWith('db{number}') || agent == 'agent-{number}'",
+                f"v['resource.id'].startswith('db{number}') or v['agent'] == 'agent-{number}'",
+            )
+        case 3:
+            return f"context.ticket == 'OPS-{number}'", f"v['context']['ticket'] == 'OPS-{number}'"
+        case _:
+            return (
+                f"params.env in ['dev', 'staging'] && params.rows > {number}",
+                f"v['params.env'] in ('dev', 'staging') and v['params.rows'] > {number}",
+            )
 
 
 def _every_rule() -> str:
     """Return a policy in which every rule speaks of the action and has a condition."""
     catalog = bundle().partition("rules:\n")[0]
     rules = [
-        f"  - {{id: {name}, match: {{action: {ACTION}, params.env: {env}}}, when: {json.dumps(when)},\n"
+        f"  - {{id: {name}, match: {{action: {ACTION}, params.env: prod}}, when: {json.dumps(when)},\n"
         "     effect: require_approval, stages: [{name: dba, approvers: [group:dba]}]}\n"
-        for name, env, when in _conditions()
+        for name, when, _ in _conditions()
     ]
     return catalog + "rules:\n" + "".join(rules)
 
 
 def _generated() -> Callable[[Any], list[str]]:
-    """Return the rules as one Python function, as a generator of code would write it."""
-    lines = ["def judged(variables):", "    found = []"]
-    for name, env, when in _conditions():
-        test = when.replace("params.rows", "variables['params.rows']")
+    """Return the rules as one Python function, as a generator of code would write it.
+
+    What they mean is the same: where a value is missing, a rule that requires approval matches.
+    """
+    lines = ["def judged(v):", "    found = []"]
+    for name, _, test in _conditions():
         lines += [
-            f"    if variables['params.env'] == {env!r} and {test}:",
+            "    try:",
+            f"        if v['params.env'] == 'prod' and ({test}):",
+            f"            found.append({name!r})",
+            "    except (KeyError, TypeError):",
             f"        found.append({name!r})",
         ]
     lines.append("    return found")
