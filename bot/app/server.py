@@ -20,7 +20,7 @@ from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
 from bot.core.terms import Change
 from bot.ports import Clock, Notifier
-from bot.services.delivering import Delivering
+from bot.services.delivering import Delivering, Outside
 from bot.settings import Settings
 from handlers import aap, api, problems
 from handlers import web as pages
@@ -86,7 +86,7 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
 
 
 def _delivering(made: Parts, renderer: Renderer, outward: aiohttp.ClientSession) -> Delivering:
-    return Delivering(
+    outside = Outside(
         made.store,
         made.policies,
         made.clock,
@@ -94,8 +94,8 @@ def _delivering(made: Parts, renderer: Renderer, outward: aiohttp.ClientSession)
         _notifiers(made, renderer),
         Callbacks(outward, made.keys, made.clock, made.public_url, aap.resolved),
         made.public_url,
-        made.ids.jitter,
     )
+    return Delivering(outside, made.ids.jitter)
 
 
 def _install(app: web.Application, made: Parts, renderer: Renderer, development: bool) -> None:
