@@ -233,5 +233,5 @@ async def test_there_are_only_callbacks_that_were_made(store: DatabaseStore) -> 
 
 async def test_alerts_of_no_request_do_not_wait_for_each_other(store: DatabaseStore) -> None:
     alert = Send(OutboxKind.ALERT, "admins", NOON, "loud")
-    await store.commit(Change(None, None, (admin_entry(),), (alert, alert)))
+    await store.commit(Change(None, None, (admin_entry(),), (alert, replace(alert, event="other"))))
     assert len(await store.claim(NOON, 10, MINUTE)) == 2
