@@ -24,6 +24,7 @@ from aiohttp import web
 from tests.fakes import slack_payloads as payloads
 from tests.fakes.slack_api import Api
 from tests.fakes.slack_blocks import check_message
+from tests.fakes.slack_grants import grant
 from tests.fakes.slack_socket import Sockets
 from tests.fakes.slack_state import (
     BOT_USER,
@@ -122,21 +123,7 @@ class FakeSlack:
 
     def grants(self, code: str, *, refresh: str = "", whole_org: bool = False) -> None:
         """Let a code, or a refresh token, be traded for the workspace's token; `refresh` rotates it."""
-        team = None if whole_org else {"id": self.state.team, "name": "Assent"}
-        org = {"id": self.state.enterprise, "name": "Assent Org"} if self.state.enterprise else None
-        rotation = {"refresh_token": refresh, "expires_in": 43200} if refresh else {}
-        self.state.grants[code] = {
-            "access_token": self.state.token,
-            "token_type": "bot",
-            "scope": ",".join(sorted(self.state.scopes)),
-            "bot_user_id": BOT_USER,
-            "app_id": "A0ASSENT",
-            "team": team,
-            "enterprise": org,
-            "is_enterprise_install": whole_org,
-            "authed_user": {"id": "U0ANA"},
-            **rotation,
-        }
+        self.state.grants[code] = grant(self.state, refresh, whole_org)
 
     def goes_wrong(self, method: str, *faults: Fault) -> None:
         """Let the next calls of a method go wrong, in this order."""

@@ -7,13 +7,12 @@ from datetime import timedelta
 from aiohttp import web
 
 from tests.fakes.slack_blocks import Refused, check_message, check_types, check_view
-from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, client_of, next_page, page_of
+from tests.fakes.slack_grants import check_client, trade
+from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, next_page, page_of
 from tests.fakes.slack_state import (
     APP_TOKEN,
     BOT,
     BOT_USER,
-    CLIENT_ID,
-    CLIENT_SECRET,
     Conversation,
     Json,
     Message,
@@ -37,7 +36,7 @@ class Api:
             "chat.update": self._update,
             "conversations.history": self._history,
             "conversations.open": self._open_chat,
-            "oauth.v2.access": self._grant,
+            "oauth.v2.access": lambda arguments: trade(self.state, arguments),
             "users.conversations": self._conversations,
             "users.info": self._user,
             "usergroups.users.list": self._usergroup,
@@ -97,8 +96,7 @@ class Api:
                 raise Refused("unknown_method", method)
             token = APP_TOKEN if method == "apps.connections.open" else self.state.token
             if method == "oauth.v2.access":
-                if client_of(authorization) != (CLIENT_ID, CLIENT_SECRET):
-                    raise Refused("invalid_client_id", method)
+                check_client(authorization)
             elif authorization != f"Bearer {token}":
                 raise Refused("invalid_auth" if authorization else "not_authed", method)
             self._need(SCOPES[method], method)
@@ -131,13 +129,6 @@ class Api:
             "is_enterprise_install": False,
         }
         return answer | ({"enterprise_id": self.state.enterprise} if self.state.enterprise else {})
-
-    def _grant(self, arguments: Json) -> Json:
-        """Trade a code or a refresh token, each once."""
-        key = arguments.get("refresh_token" if arguments.get("grant_type") else "code", "")
-        if key not in self.state.grants:
-            raise Refused("invalid_refresh_token" if arguments.get("grant_type") else "invalid_code", key)
-        return self.state.grants.pop(key)
 
     def _post(self, arguments: Json) -> Json:
         conversation = self._conversation(arguments)

@@ -1,6 +1,5 @@
 """The Web API methods that we call: what they need and what they take."""
 
-import base64
 import json
 from typing import Any
 
@@ -51,13 +50,6 @@ async def arguments_of(request: web.Request) -> Json:
         if isinstance(given.get(name), str):
             given[name] = json.loads(given[name])
     return {name: value for name, value in given.items() if value not in (None, "")}
-
-
-def client_of(authorization: str) -> tuple[str, str]:
-    """Return the client id and secret of a Basic header."""
-    kind, _, encoded = authorization.partition(" ")
-    name, _, secret = base64.b64decode(encoded).decode().partition(":") if kind == "Basic" else ("", "", "")
-    return name, secret
 
 
 def page_of(things: list[Any], arguments: Json) -> tuple[list[Any], str]:
