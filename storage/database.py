@@ -24,6 +24,10 @@ class Database(Protocol):
         """Run a query."""
         ...
 
+    def glance(self, statement: str) -> int | None:
+        """Return one number at once, without a thread or a wait; None where asking takes longer than that."""
+        ...
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work in one transaction; only the writer calls this."""
         ...

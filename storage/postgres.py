@@ -95,6 +95,10 @@ class PostgresDatabase:
                 raise
         return await self._read(query)
 
+    def glance(self, statement: str) -> int | None:  # noqa: ARG002 — the shape is the protocol's
+        """Return None: every question takes a round trip here."""
+        return None
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work in one transaction; only the writer calls this."""
         writer = await self._connected()

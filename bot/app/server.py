@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -225,6 +226,8 @@ async def listening(running: Running) -> AsyncIterator[str]:
         # What lives now lives for ever; the collector need not walk it again (p99 56 → 18 ms).
         gc.collect()
         gc.freeze()
+        # The writer's thread must not wait 5 ms for its turn behind the event loop.
+        sys.setswitchinterval(0.0005)
         gc.set_threshold(50_000, 20, 50)
         port = runner.addresses[0][1]
         yield settings.public_url or f"http://{settings.host}:{port}"
