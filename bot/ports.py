@@ -247,6 +247,10 @@ class Requests(Protocol):
         """Return the earliest instant at which a request or an outbox row is due."""
         ...
 
+    async def next_tick(self) -> datetime | None:
+        """Return the earliest instant at which a request is due."""
+        ...
+
     async def of_agent(
         self, agent: AgentName, states: Sequence[State], limit: int, before: tuple[datetime, RequestId] | None
     ) -> list[Request]:
@@ -284,6 +288,10 @@ EACH_MAX = 16  # sends under way to one address: one that never answers must lea
 
 class Outbox(Protocol):
     """What waits to be sent."""
+
+    async def next_send(self) -> datetime | None:
+        """Return the earliest instant at which a row is due."""
+        ...
 
     async def claim(
         self,

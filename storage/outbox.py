@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from bot.core.errors import Unknown
 from bot.core.terms import CallbackKind, Entry, ExecutorName, OutboxKind, RequestId, Send
@@ -116,6 +116,11 @@ class OutboxStore:
 
         await self._writer.submit(job)
 
+    async def next_send(self) -> datetime | None:
+        """Return the earliest instant at which a row is due."""
+        with reaching():
+            return await self._database.read(next_send)
+
     async def letters(self, limit: int) -> list[Letter]:
         """Return the dead letters, newest first."""
         newest = select(LETTERS).order_by(LETTERS.c.at.desc(), LETTERS.c.id.desc()).limit(limit)
@@ -185,3 +190,9 @@ def _callback(row: Row[Any]) -> Callback:
         request_id=RequestId(row.request_id),
         at=row.at,
     )
+
+
+def next_send(connection: Connection) -> datetime | None:
+    """Return the earliest instant at which a row is due."""
+    instant: datetime | None = connection.execute(select(func.min(_BOX.due_at))).scalar()
+    return instant

@@ -15,9 +15,10 @@ from storage.changes import prepare
 from storage.database import Database
 from storage.faults import reaching
 from storage.hub import Hub
+from storage.outbox import next_send
 from storage.rows import read_request
 from storage.standing import uses_since
-from storage.tables import COUNTERS, OUTBOX, REQUESTS, REVIEWS, WAITS
+from storage.tables import COUNTERS, REQUESTS, REVIEWS, WAITS
 from storage.writer import Writer
 
 Before = tuple[datetime, RequestId] | None
@@ -70,6 +71,11 @@ class RequestStore:
         """Return the earliest instant at which a request or an outbox row is due."""
         with reaching():
             return await self._database.read(_next_due)
+
+    async def next_tick(self) -> datetime | None:
+        """Return the earliest instant at which a request is due."""
+        with reaching():
+            return await self._database.read(_next_tick)
 
     async def of_agent(
         self, agent: AgentName, states: Sequence[State], limit: int, before: Before
@@ -140,11 +146,15 @@ def _documents(query: Select[tuple[bytes]]) -> Callable[[Connection], list[bytes
 
 
 def _next_due(connection: Connection) -> datetime | None:
+    both = (_next_tick(connection), next_send(connection))
+    return min((instant for instant in both if instant is not None), default=None)
+
+
+def _next_tick(connection: Connection) -> datetime | None:
     # Said so, because the index holds only those: else every request is read.
     soonest = select(func.min(_HELD.due_at)).where(_HELD.due_at.is_not(None))
-    request = connection.execute(soonest).scalar()
-    send = connection.execute(select(func.min(OUTBOX.c.due_at))).scalar()
-    return min((instant for instant in (request, send) if instant is not None), default=None)
+    instant: datetime | None = connection.execute(soonest).scalar()
+    return instant
 
 
 def _count_pending(connection: Connection) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -30,14 +31,14 @@ class Loops:
     def __init__(self, parts: Parts, delivering: Delivering) -> None:
         self._parts = parts
         self._delivering = delivering
-        self._sweeper = self._metronome(parts.sweeping.sweep)
-        self._postman = self._metronome(self._deliver)
+        # Each looks at its own rows: what waits for the other would have it pause, and be late for its own.
+        self._sweeper = self._metronome(parts.sweeping.sweep, parts.store.next_tick)
+        self._postman = self._metronome(self._deliver, parts.store.next_send)
         self._dirty = asyncio.Event()
         self._notary: asyncio.Task[None] | None = None
 
-    def _metronome(self, work: Bell) -> Metronome:
-        store = self._parts.store
-        return Metronome(work, store.next_due, self._parts.clock.now, wall, monotonic, SWEEP_EVERY)
+    def _metronome(self, work: Bell, next_due: Callable[[], Awaitable[datetime | None]]) -> Metronome:
+        return Metronome(work, next_due, self._parts.clock.now, wall, monotonic, SWEEP_EVERY)
 
     def start(self) -> None:
         """Start every loop in the running event loop."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.core.terms import AgentName, Request, Stage, State, Subject, Verdict
+from bot.core.terms import AgentName, OutboxKind, Request, Send, Stage, State, Subject, Verdict
 from storage.store import DatabaseStore
 from tests.storage.values import (
     AGENT,
@@ -104,8 +104,16 @@ async def test_requests_are_due_at_their_instant_and_not_before(store: DatabaseS
     assert await store.next_due() == NOON
 
 
+async def test_the_clock_asks_apart_for_deadlines_and_for_sends(store: DatabaseStore) -> None:
+    send = Send(OutboxKind.SHOW, "slack:#ops", NOON - MINUTE)
+    await store.commit(asked(a_request(due_at=NOON), sends=(send,)))
+    assert await store.next_tick() == NOON
+    assert await store.next_send() == NOON - MINUTE
+    assert await store.next_due() == NOON - MINUTE
+
+
 async def test_nothing_is_due_in_an_empty_store(store: DatabaseStore) -> None:
-    assert await store.next_due() is None
+    assert await store.next_due() is await store.next_tick() is await store.next_send() is None
     assert await store.count_pending() == 0
     assert await store.recent(10, None) == []
 
