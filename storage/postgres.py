@@ -120,8 +120,8 @@ class PostgresDatabase:
         """Close every connection."""
         if self._listener is not None:
             self._listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listener
+            # Cut off in the middle of a word to the driver, it may end with the driver's own error.
+            await asyncio.gather(self._listener, return_exceptions=True)
         await self._drop_writer()
         await self._engine.dispose()
 
@@ -151,15 +151,15 @@ class PostgresDatabase:
     async def _keep_listening(self) -> None:
         """Hold one connection that hears notices; while it is down, the tail still looks now and then."""
         while True:
-            with suppress(*FAULTS, asyncpg.InterfaceError):
+            with suppress(*FAULTS, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await self._listen()
             await asyncio.sleep(TAIL)
 
     async def _listen(self) -> None:
         async with self._reads.connect() as connection:
-            driver = await _driver(connection)
-            await driver.add_listener(CHANNEL, self._noticed)
             try:
+                driver = await _driver(connection)
+                await driver.add_listener(CHANNEL, self._noticed)
                 while True:
                     await asyncio.sleep(TAIL)
                     await driver.execute("SELECT 1")  # is it still there?
