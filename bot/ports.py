@@ -11,10 +11,12 @@ from typing import Protocol
 from bot.core.card import Card
 from bot.core.policy import Bundle, Directory
 from bot.core.terms import (
+    Absence,
     Agent,
     AgentName,
     CallbackKind,
     Change,
+    Digest,
     Entry,
     Executor,
     ExecutorName,
@@ -22,7 +24,9 @@ from bot.core.terms import (
     GrantId,
     GroupName,
     Key,
+    Linked,
     PersonName,
+    Quiet,
     Registry,
     Request,
     RequestId,
@@ -163,6 +167,25 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairing:
+    """A chat account on its way to being linked; stored under the SHA-256 of its one-time token.
+
+    `browser` is the session that opened the link, the only one that may confirm it; then `person` is its
+    person, and `code` the SHA-256 of what the account must type. Each wrong code takes a try.
+    """
+
+    hash: str
+    surface: str
+    account: str
+    shown: str
+    expires_at: datetime
+    browser: str | None = None
+    person: PersonName | None = None
+    code: str | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """An audit entry with its place in the log, the exact bytes of its leaf and the leaf's hash."""
 
@@ -211,6 +234,12 @@ class RegistryEdit:
     keys: tuple[Key, ...] = ()
     freeze: Freeze | None = None
     unfreeze: str | None = None  # the pattern to lift
+    absence: Absence | None = None
+    back: PersonName | None = None  # whose absence is over
+    quiet: Quiet | None = None
+    loud: PersonName | None = None  # whose quiet hours are over
+    linked: Linked | None = None
+    unlinked: tuple[str, str] | None = None  # surface and account
 
 
 class Requests(Protocol):
@@ -226,6 +255,10 @@ class Requests(Protocol):
 
     async def by_key(self, agent: AgentName, key: str) -> Request:
         """Return the request that an agent's idempotency key made; raises `Unknown`."""
+        ...
+
+    async def replay_of(self, agent: AgentName, key: str, body: Digest) -> Request:
+        """Return what this key made, if it came with the same body; raises `Unknown`, `KeyReused`."""
         ...
 
     async def commit(self, change: Change) -> Committed:
@@ -377,6 +410,16 @@ class Identities(Protocol):
         """Trade a link for a session for its person, once; raises `Unknown`. `session.person` is ignored."""
         ...
 
+    async def put_pairing(self, pairing: Pairing, entry: Entry) -> None:
+        """Remember a pairing, in the place of any other of its account."""
+        ...
+
+    async def pairing(self, hash: str, now: datetime) -> Pairing | None: ...
+    async def pairing_of(self, surface: str, account: str, now: datetime) -> Pairing | None: ...
+    async def change_pairing(self, before: Pairing, after: Pairing | None) -> None:
+        """Put one in the other's place, or take it away; raises `Stale` when it is not as it was."""
+        ...
+
     async def put_session(self, session: Session, entry: Entry) -> None: ...
     async def session(self, hash: str, now: datetime) -> Session | None: ...
     async def end_session(self, hash: str) -> None: ...
@@ -405,7 +448,47 @@ class Installations(Protocol):
         ...
 
 
-class Store(Requests, Outbox, Log, Identities, Installations, Protocol):
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A chat in which a surface's app is installed, by the surface's own ids.
+
+    `kind` is `team`, `group` or `personal`, `url` where the surface is reached for it, `account` whose
+    personal chat it is, `name` what a team is called.
+    """
+
+    id: str
+    kind: str
+    url: str
+    account: str | None = None
+    name: str | None = None
+
+
+class Conversations(Protocol):
+    """Chats, and what was posted to them where no search tells."""
+
+    async def conversations(self) -> list[Conversation]:
+        """Return every one, the one heard of last first."""
+        ...
+
+    async def put_conversation(self, conversation: Conversation, entry: Entry) -> None:
+        """Remember or replace one; `entry` is appended when it is new."""
+        ...
+
+    async def drop_conversation(self, id: str, entry: Entry) -> None: ...
+    async def begin_posting(self, request_id: RequestId, place: str, now: datetime) -> bool:
+        """Note that a card is about to be sent; False when it is not known what became of the last one."""
+        ...
+
+    async def end_posting(self, request_id: RequestId, place: str, message: str | None) -> None:
+        """Note under which id the card stands; None when it surely was not posted."""
+        ...
+
+    async def posting(self, request_id: RequestId, place: str) -> str | None:
+        """Return the id of the card that was posted there last."""
+        ...
+
+
+class Store(Requests, Outbox, Log, Identities, Installations, Conversations, Protocol):
     """Everything that is remembered."""
 
     async def now(self) -> datetime:

@@ -259,7 +259,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One person's verdict on the action with `digest`; `stage` is None for a comment."""
+    """One person's verdict on the action with `digest`; `stage` is None for a comment.
+
+    `giver` is in whose place a deputy spoke; None for who spoke for themselves.
+    """
 
     person: PersonName
     verdict: Verdict
@@ -267,6 +270,40 @@ class Review:
     stage: str | None
     digest: Digest
     by: Actor
+    at: datetime
+    giver: PersonName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person wants to know of the agent, and its answer: a claim, which proves nothing."""
+
+    number: int  # from 1, within its request
+    person: PersonName
+    text: str
+    by: Actor
+    at: datetime
+    answer: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An approver of the open stage is reading; until then, reminders wait."""
+
+    person: PersonName
+    stage: str
+    at: datetime
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """An approver asked somebody to decide in their place: on this request, in this stage."""
+
+    giver: PersonName
+    deputy: PersonName
+    stage: str
     at: datetime
 
 
@@ -320,6 +357,9 @@ class Request:
     told: tuple[PersonName, ...] = ()  # people who hold a card of their own, because an escalation named them
     unsatisfiable: str | None = None  # why no quorum can be met as people stand
     reviews: tuple[Review, ...] = ()
+    delegations: tuple[Delegation, ...] = ()
+    questions: tuple[Question, ...] = ()  # in the order of their numbers
+    looks: tuple[Look, ...] = ()
     decided_at: datetime | None = None
     grant: Grant | None = None
     report_due_at: datetime | None = None
@@ -333,11 +373,15 @@ class Roster:
 
     `groups` maps each group the plan names to its people; `None` for one whose source does not answer,
     which counts as empty. `barred` are the people whom separation keeps from reviewing as things stand now.
+    `away` are the people who are absent now, with whom they asked to stand in; `deputies` are those whom the
+    directory lets stand in for each person.
     """
 
     people: frozenset[PersonName]
     groups: Mapping[GroupName, frozenset[PersonName] | None]
     barred: frozenset[PersonName]
+    away: Mapping[PersonName, PersonName | None] = field(default_factory=dict)
+    deputies: Mapping[PersonName, frozenset[PersonName]] = field(default_factory=dict)
 
 
 # ── what a change leaves behind ──────────────────────────────────────────────────────────────────
@@ -351,6 +395,10 @@ class EntryKind(StrEnum):
     CANCELLED = "request.cancelled"
     REVIEWED = "review.given"
     REVIEW_REFUSED = "review.refused"
+    QUESTION_ASKED = "question.asked"
+    QUESTION_ANSWERED = "question.answered"
+    LOOKED = "request.looked"
+    DELEGATED = "review.delegated"
     STAGE_MET = "stage.met"
     ESCALATED = "request.escalated"
     APPROVED = "request.approved"
@@ -368,10 +416,13 @@ class EntryKind(StrEnum):
     BUNDLE_LOADED = "bundle.loaded"
     BUNDLE_REFUSED = "bundle.refused"
     ADMIN = "admin.command"
+    PERSONAL = "person.command"  # somebody's own: away, back, quiet, link
+    ONCALL_SILENT = "oncall.silent"
     KEY_ISSUED = "key.issued"
     KEY_REVOKED = "key.revoked"
     SIGNED_IN = "session.opened"
     CHECKPOINT = "checkpoint.signed"
+    CALL_REFUSED = "call.refused"  # what never became a request, a review or a redemption
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,11 +588,48 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """Somebody is away from `from_at` until just before `until_at`; `deputy` stands in, if there is one.
+
+    `by` is who said so: they themselves, or an operator.
+    """
+
+    person: PersonName
+    deputy: PersonName | None
+    from_at: datetime
+    until_at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """When somebody wants no reminders: from `from_` until `until`, `HH:MM` each day in the zone `tz`."""
+
+    person: PersonName
+    from_: str
+    until: str
+    tz: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A chat account that a person tied to themselves; what the directory says of an account goes first."""
+
+    surface: str
+    account: str
+    person: PersonName
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
-    """Agents, executors, keys and freezes as they stood at `version`."""
+    """Agents, executors, keys, freezes, and what people said of themselves, as they stood at `version`."""
 
     version: int
     agents: Mapping[AgentName, Agent]
     executors: Mapping[ExecutorName, Executor]
     keys: Mapping[str, Key]  # by hash
     freezes: tuple[Freeze, ...]
+    absences: Mapping[PersonName, Absence] = field(default_factory=dict)
+    quiet: Mapping[PersonName, Quiet] = field(default_factory=dict)
+    links: Mapping[tuple[str, str], Linked] = field(default_factory=dict)  # by surface and account
