@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from bot.core.terms import Change
+from storage.conversations import ConversationStore
 from storage.database import Database, database_of
 from storage.faults import reaching
 from storage.hub import Hub, log_size
@@ -22,7 +23,7 @@ from storage.requests import RequestStore
 from storage.writer import Writer
 
 
-class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore, InstallationStore):
+class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore, InstallationStore, ConversationStore):
     """`bot.ports.Store` on a database."""
 
     def __init__(self, database: Database, salt: Salt, seen: int) -> None:

@@ -274,6 +274,28 @@ class LeaveRow(Row, table=True):
     expires_at: datetime = Field(sa_type=Instant)
 
 
+class ConversationRow(Row, table=True):
+    """A chat in which a surface's app is installed: `url` is where that surface is reached for it."""
+
+    __tablename__ = "conversations"
+    id: str = Field(sa_type=Line, primary_key=True)
+    kind: str = Field(sa_type=Line)
+    url: str = Field(sa_type=Line)
+    account: str | None = Field(sa_type=Line)
+    name: str | None = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
+class PostingRow(Row, table=True):
+    """A card that is being, or was, posted where nobody can search; without a message nobody knows."""
+
+    __tablename__ = "postings"
+    request_id: str = Field(sa_type=Line, primary_key=True)
+    place: str = Field(sa_type=Line, primary_key=True)
+    message: str | None = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
 METADATA = Row.metadata
 
 
@@ -289,3 +311,4 @@ COUNTERS, USES, REGISTRY_HEAD = table(CounterRow), table(UseRow), table(Registry
 AGENTS, EXECUTORS, KEYS, FREEZES = table(AgentRow), table(ExecutorRow), table(KeyRow), table(FreezeRow)
 SESSIONS, LINKS = table(SessionRow), table(LinkRow)
 INSTALLATIONS, LEAVES = table(InstallationRow), table(LeaveRow)
+CONVERSATIONS, POSTINGS = table(ConversationRow), table(PostingRow)

@@ -1,0 +1,100 @@
+"""Chats in which a surface's app is installed, and cards posted to a surface that cannot be searched."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select, update
+
+from bot.core.terms import Entry, RequestId
+from bot.ports import Conversation
+from storage.database import Database
+from storage.faults import reaching
+from storage.statements import put
+from storage.tables import CONVERSATIONS, POSTINGS
+from storage.transaction import Transaction
+from storage.writer import Writer
+
+
+class ConversationStore:
+    """The store's half that knows chats; `bot.ports.Conversations` says what is meant."""
+
+    _database: Database
+    _writer: Writer
+
+    async def conversations(self) -> list[Conversation]:
+        """Return every one, the one heard of last first."""
+        every = select(CONVERSATIONS).order_by(CONVERSATIONS.c.at.desc(), CONVERSATIONS.c.id)
+        with reaching():
+            rows = await self._database.read(lambda connection: connection.execute(every).all())
+        return [Conversation(row.id, row.kind, row.url, row.account, row.name) for row in rows]
+
+    async def put_conversation(self, conversation: Conversation, entry: Entry) -> None:
+        """Remember or replace one; only what is new, or elsewhere, is an entry."""
+
+        def job(held: Transaction) -> None:
+            one = select(CONVERSATIONS.c.id).where(CONVERSATIONS.c.id == conversation.id)
+            is_new = held.connection.execute(one).one_or_none() is None
+            row = {
+                "id": conversation.id,
+                "kind": conversation.kind,
+                "url": conversation.url,
+                "account": conversation.account,
+                "name": conversation.name,
+                "at": entry.at,
+            }
+            put(held.connection, CONVERSATIONS, [row])
+            if is_new:
+                held.ledger.append(entry)
+
+        await self._writer.submit(job)
+
+    async def drop_conversation(self, id: str, entry: Entry) -> None:
+        """Forget one, if it is there."""
+
+        def job(held: Transaction) -> None:
+            gone = held.connection.execute(delete(CONVERSATIONS).where(CONVERSATIONS.c.id == id))
+            if gone.rowcount:
+                held.ledger.append(entry)
+
+        await self._writer.submit(job)
+
+    async def begin_posting(self, request_id: RequestId, place: str, now: datetime) -> bool:
+        """Note that a card is about to be sent; False when it is not known what became of the last one."""
+
+        def job(held: Transaction) -> bool:
+            one = select(POSTINGS.c.message).where(*_at(request_id, place))
+            row = held.connection.execute(one).one_or_none()
+            if row is not None and row.message is None:
+                return False
+            put(
+                held.connection,
+                POSTINGS,
+                [{"request_id": request_id, "place": place, "message": None, "at": now}],
+            )
+            return True
+
+        return await self._writer.submit(job)
+
+    async def end_posting(self, request_id: RequestId, place: str, message: str | None) -> None:
+        """Note under which id the card stands; None when it surely was not posted."""
+
+        def job(held: Transaction) -> None:
+            where = _at(request_id, place)
+            if message is None:
+                held.connection.execute(delete(POSTINGS).where(*where))
+            else:
+                held.connection.execute(update(POSTINGS).where(*where).values(message=message))
+
+        await self._writer.submit(job)
+
+    async def posting(self, request_id: RequestId, place: str) -> str | None:
+        """Return the id of the card that was posted there last."""
+        one = select(POSTINGS.c.message).where(*_at(request_id, place))
+        with reaching():
+            row = await self._database.read(lambda connection: connection.execute(one).one_or_none())
+        return row.message if row is not None else None
+
+
+def _at(request_id: RequestId, place: str) -> tuple[ColumnElement[bool], ...]:
+    return POSTINGS.c.request_id == request_id, POSTINGS.c.place == place
