@@ -15,7 +15,7 @@ from bot.core.strict import LIMIT, at, fit, parse
 from bot.core.terms import Action, Ask, Digest, Json, PersonName, Resource, Subject
 
 __all__ = ["LIMIT", "ActionBody", "AskBody", "Name", "Prose", "ResourceBody", "ResourceId"]
-__all__ += ["canonical", "code", "digest", "fit", "parse", "read_ask"]
+__all__ += ["ask_of", "canonical", "code", "digest", "fit", "parse", "read_ask"]
 
 NAME_MAX = 128  # characters
 PROSE_MAX = 4000  # characters
@@ -97,7 +97,11 @@ class AskBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 def read_ask(body: bytes) -> Ask:
     """Read an agent's ask, or raise `Malformed` with a pointer to what does not fit."""
-    value = parse(body)
+    return ask_of(parse(body))
+
+
+def ask_of(value: Json) -> Ask:
+    """Return the ask that a parsed body is, or raise `Malformed` with a pointer to what does not fit."""
     ask = fit(value, AskBody)
     return Ask(
         action=Action(ask.action.name, ask.action.parameters),

@@ -14,24 +14,18 @@ from aiohttp import web
 from bot.core.action import code, fit, parse
 from bot.core.canonical import canonical
 from bot.core.errors import AlreadyDecided, Malformed, NotReady, Refusal, Unknown
-from bot.core.terms import Actor, Agent, Executor, Json, Registry, Request, State, Verdict
+from bot.core.terms import Actor, Agent, Executor, Json, Registry, Request, State
 from bot.services.granting import Granting
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
-from handlers import door
+from handlers import door, record
 from handlers.claude_code.mapping import CallBody, ask_of, key_of, may_defer, patience
+from handlers.claude_tools import why_not, words
 from handlers.pace import Pace
 from handlers.polls import Polls
 
 BEFORE, AFTER, FAILED = "PreToolUse", "PostToolUse", "PostToolUseFailure"
 SETTLING = timedelta(seconds=1)  # from an approval to its redemption by the first hook
-RAN = "This call was allowed once already, and is not run again. Make the call anew if it is still needed."
-ENDED = {
-    State.EXPIRED: "Nobody approved this call in time. It was not run.",
-    State.CANCELLED: "This call was withdrawn before anybody approved it. It was not run.",
-    State.LAPSED: "This call was approved, and not picked up in time. It was not run.",
-    State.REVOKED: "The approval of this call was taken back. It was not run.",
-}
 UNANSWERED = "Nobody has answered within the hook's time, so the request was withdrawn. It was not run."
 
 
@@ -47,7 +41,8 @@ def _shut(answering: Answering) -> Answering:
         try:
             return await answering(hooks, request)
         except Refusal as refusal:
-            return _decision("deny", _words(refusal))
+            await record.keep(request, refusal)
+            return _decision("deny", words(refusal))
         except web.HTTPException as error:
             return _decision("deny", error.text or error.reason)
         except ConnectionError:
@@ -137,7 +132,7 @@ class Hooks:
         if seen.state is State.PENDING:
             return _decision("defer", "This call waits for approval; resume the session later.")
         if seen.state is not State.APPROVED:
-            return _decision("deny", _why_not(seen))
+            return _decision("deny", why_not(seen))
         # No key: a call that is asked about again was perhaps run already, and may not run twice.
         await self.granting.redeem(runner, seen.grant_id, seen.digest, None, by)
         return _decision("allow", f"Approved ({code(seen.digest)}).")
@@ -163,20 +158,6 @@ class Hooks:
 def _require_before(call: CallBody) -> None:
     if call.hook_event_name != BEFORE:
         raise Malformed(f"This hook is for {BEFORE}, {AFTER} and {FAILED}.")
-
-
-def _why_not(request: Request) -> str:
-    if request.state is not State.DENIED:
-        return ENDED.get(request.state, RAN)
-    said = [r.reason for r in request.reviews if r.verdict is Verdict.DENY and r.reason]
-    if request.reviews:
-        return f"A reviewer denied this call. It was not run. {' '.join(said)}".rstrip()
-    return f"Policy denies this call. It was not run. {request.plan.reason or ''}".rstrip()
-
-
-def _words(refusal: Refusal) -> str:
-    """Write a refusal for the model, with what is wrong where."""
-    return " ".join([refusal.detail, *(f"({at}: {why})" for at, why in refusal.pointers)])
 
 
 def _decision(verdict: str, reason: str) -> web.Response:

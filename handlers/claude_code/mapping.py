@@ -1,8 +1,7 @@
-"""A tool call as an action: `Bash` is `claude.Bash`, its input the parameters, session and folder context."""
+"""What a hook is told, as an ask: the tool call is the action, session and folder are its context."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import timedelta
 from hashlib import sha256
@@ -13,14 +12,11 @@ from msgspec import Meta, Struct
 
 from bot.core.action import NAME_MAX, canonical
 from bot.core.errors import Malformed
-from bot.core.literal import identifier
-from bot.core.terms import Action, Ask, Digest, Executor, Json
+from bot.core.terms import Ask, Digest, Executor, Json
+from handlers.claude_tools import action_of
 
-PREFIX = "claude."
 WAIT_DEFAULT = 540  # seconds; shorter than the 600 that the settings give the hook
 WAIT_MAX = 3600  # seconds
-DIFF = "diff"  # the parameter that this door adds to an edit
-DIFF_LINES_MAX = 4000  # lines of both sides; comparing takes their product
 ENTRYPOINT = "X-Claude-Entrypoint"  # a header of our settings: the CLI's own CLAUDE_CODE_ENTRYPOINT
 UNATTENDED = "sdk-"  # print mode and the SDKs; elsewhere the CLI ignores `defer`
 _WAIT = re.compile("[0-9]{1,4}")
@@ -47,7 +43,7 @@ def ask_of(call: CallBody, runner: Executor) -> Ask:
         context["subagent"] = call.agent_type
     told = [call.tool_name, call.tool_input, call.cwd]
     return Ask(
-        action=Action(PREFIX + identifier(call.tool_name), _parameters(call)),
+        action=action_of(call.tool_name, call.tool_input),
         # Not over all of the body: resumed a day later the same call is told with other particulars.
         body_digest=Digest(sha256(canonical(told)).hexdigest()),
         context=context,
@@ -71,23 +67,3 @@ def patience(request: web.Request) -> timedelta:
 def may_defer(request: web.Request) -> bool:
     """Tell whether the CLI will heed `defer`: not in front of a terminal, says its source, and so it is."""
     return request.headers.get(ENTRYPOINT, "").startswith(UNATTENDED)
-
-
-def _parameters(call: CallBody) -> dict[str, Json]:
-    """Return the tool's input; an edit also says what it changes, as people read it."""
-    told = dict(call.tool_input)
-    if call.tool_name != "Edit":
-        return told
-    if DIFF in told:
-        raise Malformed(f"An edit has no member `{DIFF}` of its own.")
-    old, new = told.get("old_string"), told.get("new_string")
-    if isinstance(old, str) and isinstance(new, str):
-        told[DIFF] = _diff(old, new)
-    return told
-
-
-def _diff(old: str, new: str) -> str:
-    before, after = old.splitlines(), new.splitlines()
-    if len(before) + len(after) > DIFF_LINES_MAX:
-        return "\n".join([*(f"-{line}" for line in before), *(f"+{line}" for line in after)])
-    return "\n".join(list(difflib.unified_diff(before, after, lineterm=""))[2:])
