@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.core.terms import Request, State
+from bot.core.people import counted
+from bot.core.terms import Look, Request, State
 
 RETRIES = (  # AUDIT.md "The callback"; the last one repeats until the delivery is given up
     timedelta(0),
@@ -22,6 +23,19 @@ def retry_after(attempts: int, jitter: float) -> timedelta:
     """Return how long to wait after `attempts` failures; `jitter` in [0, 1) spreads it by up to a fifth."""
     base = RETRIES[min(max(attempts, 0), len(RETRIES) - 1)]
     return base * (1 + jitter / 5)
+
+
+def wake_at(request: Request, now: datetime) -> datetime | None:
+    """Return when to look at the request next: also when a look ends, for the card then says so no more."""
+    due_at = next_due(request)
+    if due_at is None or request.state is not State.PENDING:
+        return due_at
+    return min((due_at, *(look.until_at for look in looking(request, now))))
+
+
+def looking(request: Request, now: datetime) -> tuple[Look, ...]:
+    """Return who is looking at the open stage of a pending request, and has not reviewed."""
+    return tuple(look for look in _looks(request) if look.until_at > now)
 
 
 def next_due(request: Request) -> datetime | None:
@@ -46,10 +60,29 @@ def stage_due(request: Request) -> datetime | None:
 
 
 def escalation_due(request: Request) -> datetime | None:
-    """Return when the next escalation fires, counted from when the request was made."""
-    if request.escalated >= len(request.plan.escalations):
+    """Return when the next escalation fires, counted from when the request was made.
+
+    One that only reminds waits for who is looking, but not for so long that others are added, or the request
+    expires, before.
+    """
+    left = request.plan.escalations[request.escalated :]
+    if not left:
         return None
-    return request.created_at + request.plan.escalations[request.escalated].after
+    due_at = request.created_at + left[0].after
+    held_until = max((look.until_at for look in _looks(request)), default=due_at)
+    if left[0].add or held_until <= due_at or held_until >= request.expires_at:
+        return due_at
+    adding = (request.created_at + later.after for later in left[1:] if later.add)
+    return max(due_at, min((held_until, *adding)))
+
+
+def _looks(request: Request) -> list[Look]:
+    """Return the looks that hold reminders: of the open stage, by people whose verdict is still to come."""
+    if not request.looks or request.state is not State.PENDING:
+        return []
+    stage = request.plan.stages[request.stage_index].name
+    spoken = counted(request).keys()
+    return [look for look in request.looks if look.stage == stage and look.person not in spoken]
 
 
 def _wake_ups(request: Request) -> list[datetime]:

@@ -13,6 +13,7 @@ from bot.core.terms import (
     CallbackKind,
     Change,
     Digest,
+    Effect,
     Entry,
     EntryKind,
     OutboxKind,
@@ -21,6 +22,19 @@ from bot.core.terms import (
 )
 
 ADMINS = "admins"
+OUTCOMES = frozenset(  # events after which something has ended
+    {
+        "approved",
+        "denied",
+        "expired",
+        "cancelled",
+        "lapsed",
+        "revoked",
+        "succeeded",
+        "failed",
+        "unreported",
+    }
+)
 
 
 def entry(
@@ -61,15 +75,19 @@ def changed(
     callback: CallbackKind | None = None,
     alert: str = "",
     remind: tuple[str, ...] = (),
+    turn: tuple[str, ...] = (),
 ) -> Change:
     """Return the change: every card is brought up to date, and `event` is told in each card's thread.
 
-    An `alert` goes to the admins and to the agent's owner, a reminder to each address in `remind`.
+    An outcome is also told to the people it was asked for, an `alert` to the admins and the agent's owner, a
+    reminder to each address in `remind`, and that their stage is open to each in `turn`.
     """
     sends = [Send(OutboxKind.SHOW, address, now) for address in addresses(request)]
     if event and before is not None:
         sends += [Send(OutboxKind.NOTE, address, now, event) for address in places(request)]
+        sends += [Send(OutboxKind.NOTE, address, now, event) for address in _concerned(request, event)]
     sends += [Send(OutboxKind.NOTE, address, now, "reminder") for address in remind]
+    sends += [Send(OutboxKind.NOTE, address, now, f"turn:{request.stage_index}") for address in turn]
     if alert:
         sends.append(Send(OutboxKind.ALERT, ADMINS, now, alert))
         sends.append(Send(OutboxKind.NOTE, f"person:{request.owner}", now, alert))
@@ -77,9 +95,20 @@ def changed(
         after=request,
         expected=before.version if before else None,
         entries=entries,
-        sends=tuple(sends),
+        sends=tuple(dict.fromkeys(sends)),
         callback=callback if request.plan.executor else None,
     )
+
+
+def _concerned(request: Request, event: str) -> tuple[str, ...]:
+    """Return who hears of an outcome: for whom it was asked, and the agent's owner, once.
+
+    What policy alone decided is no news to them: an agent that may do something a thousand times does it.
+    """
+    if event not in OUTCOMES or request.plan.effect is not Effect.REQUIRE_APPROVAL:
+        return ()
+    people = dict.fromkeys((request.subject.on_behalf_of, request.owner))
+    return tuple(f"person:{name}" for name in people if name is not None)
 
 
 def places(request: Request) -> tuple[str, ...]:

@@ -9,6 +9,7 @@
     ├── Unknown                 not there, or not for your eyes                        404
     ├── Conflict                true a moment ago, or of another request               409
     │   ├── AlreadyDecided, TooLate, AlreadyReviewed, OtherDigest, ReasonMissing
+    │   ├── AlreadyAsked, EnoughAsked, AlreadyAnswered, AlreadyLooking
     │   ├── KeyReused, NotRedeemable, AlreadyRedeemed, Lapsed, Revoked
     │   ├── DigestMismatch, PolicyDenies, Frozen
     │   └── NotReleased, AlreadyReported, NotDue (the clock came early; never shown)
@@ -43,6 +44,8 @@ class Refusal(Exception):
         self.detail = detail or self.sentence()
         self.pointers = pointers
         self.retry_after = retry_after
+        self.on_record = False  # whether it has an audit entry of its own already
+        self.about: dict[str, str] = {}  # `action` and its `digest`, where the call was read that far
 
     @classmethod
     def sentence(cls) -> str:
@@ -129,6 +132,22 @@ class OtherDigest(Conflict):
 
 class ReasonMissing(Conflict):
     """This policy wants a reason with that verdict."""
+
+
+class AlreadyAsked(Conflict):
+    """You have asked exactly that already."""
+
+
+class EnoughAsked(Conflict):
+    """So many questions were asked about this request that no more are taken; comment, or decide."""
+
+
+class AlreadyAnswered(Conflict):
+    """This question is already answered; an answer stands as it was given."""
+
+
+class AlreadyLooking(Conflict):
+    """You have said once that you are looking; it holds reminders once a person and stage."""
 
 
 class MustReadAll(Conflict):

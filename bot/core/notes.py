@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.core.action import code
+from bot.core.effects import OUTCOMES
 from bot.core.people import tally
 from bot.core.terms import Request, Review, State, Surface, Verdict
 
@@ -48,6 +49,16 @@ def note(event: str, request: Request, now: datetime) -> str | None:
             return f"Still waiting: {what}, {_left(request, now)}." if pending else None
         case "stage":
             return _stage(request, int(number))
+        case "turn":
+            return _turn(request, int(number), now)
+        case "question":
+            asked = request.questions[int(number) - 1]
+            return f"{asked.person} asks: {asked.text}"
+        case "answer":
+            # Not the agent's own words: they stand on the card, as its claim.
+            return f"The agent has answered question {number}; its answer is on the card."
+        case "looking":
+            return f"{number} is looking at this; reminders wait for a moment." if pending else None
         case "review":
             return _review(request.reviews[int(number)])
         case "yours":
@@ -58,6 +69,14 @@ def note(event: str, request: Request, now: datetime) -> str | None:
             return alert(kind, request) if pending else None
         case _:
             return _ENDS.get(kind)
+
+
+def personal(event: str, request: Request, now: datetime) -> str | None:
+    """Return the line as one person reads it, by itself: an outcome says first what it is about."""
+    said = note(event, request, now)
+    if said is None or event not in OUTCOMES:
+        return said
+    return f"{request.plan.title} ({code(request.digest)}): {said}"
 
 
 def alert(event: str, request: Request) -> str:
@@ -72,6 +91,12 @@ def _yours(request: Request, review: Review) -> str:
     what = f"{request.plan.title} ({code(request.digest)})"
     where = "the web" if review.by.surface is Surface.WEB else "the API"
     return f"You {_SAID[review.verdict]} through {where}: {what}. If that was not you, tell an admin at once."
+
+
+def _turn(request: Request, stage: int, now: datetime) -> str | None:
+    if request.state is not State.PENDING or request.stage_index != stage:
+        return None
+    return f"Your turn: {request.plan.title} ({code(request.digest)}) waits for you, {_left(request, now)}."
 
 
 def _left(request: Request, now: datetime) -> str:

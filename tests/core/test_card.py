@@ -358,7 +358,14 @@ def test_buttons_go_at_the_deadline_even_if_the_sweep_is_late() -> None:
     waiting = drawn(request, now=just_before)
     late = drawn(request, now=request.expires_at)
 
-    assert waiting.buttons == (Button.APPROVE, Button.DENY, Button.COMMENT, Button.VIEW)
+    assert waiting.buttons == (
+        Button.APPROVE,
+        Button.DENY,
+        Button.COMMENT,
+        Button.ASK,
+        Button.LOOK,
+        Button.VIEW,
+    )
     assert late.buttons == (Button.VIEW,)
     assert late.status == "Time is up: nobody decided in time"
 

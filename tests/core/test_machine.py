@@ -343,7 +343,12 @@ def test_a_cancelled_request_tells_the_executor_and_the_channel() -> None:
     assert after(change).decided_at == NOON
     assert change.callback is CallbackKind.CANCELLED
     assert kinds(change) == ["request.cancelled"]
-    assert sent(change) == {("show", "slack:#ops", ""), ("note", "slack:#ops", "cancelled")}
+    assert sent(change) == {
+        ("show", "slack:#ops", ""),
+        ("note", "slack:#ops", "cancelled"),
+        ("note", "person:ana", "cancelled"),  # for whom it was asked
+        ("note", "person:olga", "cancelled"),  # whose agent it is
+    }
 
 
 def test_each_review_is_told_as_itself() -> None:

@@ -4,6 +4,17 @@ A template arranges a Card; it never decides what is on it.
 """
 
 from bot.core.card.draw import card, content_digest
-from bot.core.card.face import Button, Card, Fact, ReviewLine, StageLine, Tone
+from bot.core.card.face import Button, Card, Fact, LookLine, QuestionLine, ReviewLine, StageLine, Tone
 
-__all__ = ["Button", "Card", "Fact", "ReviewLine", "StageLine", "Tone", "card", "content_digest"]
+__all__ = [
+    "Button",
+    "Card",
+    "Fact",
+    "LookLine",
+    "QuestionLine",
+    "ReviewLine",
+    "StageLine",
+    "Tone",
+    "card",
+    "content_digest",
+]

@@ -7,7 +7,8 @@ from datetime import datetime
 from hashlib import sha256
 
 from bot.core.card import facts, words
-from bot.core.card.face import Button, Card, Fact
+from bot.core.card.face import Button, Card, Fact, LookLine
+from bot.core.deadline import looking
 from bot.core.literal import visible
 from bot.core.terms import Digest, Display, Request, State
 
@@ -23,6 +24,8 @@ def card(
     parameters = facts.parameters(request, limit)
     context = facts.context(request, limit)
     claims = facts.claims(request, limit)
+    questions = tuple(facts.question(one, limit) for one in request.questions)
+    answers = tuple(one.answer for one in questions if one.answer)
     complete = limit == 0 or not any(_hides(fact) for fact in (*parameters, *context))
     return Card(
         request_id=request.id,
@@ -48,10 +51,12 @@ def card(
         created_at=request.created_at,
         expires_at=request.expires_at,
         execute_before=request.grant.expires_at if request.grant else None,
-        warnings=facts.oddities(parameters, context, claims),
+        warnings=facts.oddities(parameters, context, claims, answers),
         complete=complete,
         buttons=_buttons(request, now, complete),
         page=page,
+        questions=questions,
+        looking=tuple(LookLine(facts.line(one.person), one.until_at) for one in looking(request, now)),
     )
 
 
@@ -70,6 +75,7 @@ def content_digest(shown: Card) -> Digest:
         "claims": [_bare(fact) for fact in shown.claims],
         "why": shown.why,
         "complete": shown.complete,
+        "answers": [_bare(one.answer) for one in shown.questions if one.answer],
     }
     return Digest(sha256(json.dumps(content, sort_keys=True).encode()).hexdigest())
 
@@ -92,4 +98,4 @@ def _buttons(request: Request, now: datetime, complete: bool) -> tuple[Button, .
     if request.state is not State.PENDING or now >= request.expires_at:
         return (Button.VIEW,)
     approve = Button.APPROVE if complete else Button.REVIEW_FULL
-    return (approve, Button.DENY, Button.COMMENT, Button.VIEW)
+    return (approve, Button.DENY, Button.COMMENT, Button.ASK, Button.LOOK, Button.VIEW)

@@ -25,6 +25,8 @@ class Button(StrEnum):
     APPROVE = "Approve"
     DENY = "Deny"
     COMMENT = "Comment"
+    ASK = "Ask for information"
+    LOOK = "I'm looking"
     VIEW = "View full"
     REVIEW_FULL = "Review full"  # instead of Approve when the card cannot show everything
 
@@ -70,6 +72,26 @@ class ReviewLine:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionLine:
+    """A question to the agent; its answer, once there is one, is a claim like its other words."""
+
+    number: int
+    person: str
+    text: str
+    at: datetime
+    answer: Fact | None
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LookLine:
+    """Somebody who is looking at it, and until when reminders wait for them."""
+
+    person: str
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """Everything a surface may show of a request."""
 
@@ -100,3 +122,5 @@ class Card:
     complete: bool  # whether it shows everything that would run
     buttons: tuple[Button, ...]
     page: str  # the address of the full page
+    questions: tuple[QuestionLine, ...] = ()
+    looking: tuple[LookLine, ...] = ()  # only while it waits

@@ -10,9 +10,9 @@ from hashlib import sha256
 
 import orjson
 
-from bot.core.card.face import Fact
+from bot.core.card.face import Fact, QuestionLine
 from bot.core.literal import visible
-from bot.core.terms import Display, Json, Parameter, Request
+from bot.core.terms import Display, Json, Parameter, Question, Request
 
 LINE = 80  # characters of a list or an object that still reads well on one line
 LONG = (
@@ -42,6 +42,14 @@ def claims(request: Request, limit: int) -> tuple[Fact, ...]:
     """Return the agent's own words, which prove nothing."""
     words = {"justification": request.justification, "summary": request.summary}
     return tuple(fact(name, said, Display.TEXT, limit) for name, said in words.items() if said)
+
+
+def question(asked: Question, limit: int) -> QuestionLine:
+    """Return a question and its answer, which is the agent's claim."""
+    name = f"answer to question {asked.number}"
+    answer = None if asked.answer is None else fact(name, asked.answer, Display.TEXT, limit)
+    text, person = line(asked.text, 2000), line(asked.person)
+    return QuestionLine(asked.number, person, text, asked.at, answer, asked.answered_at)
 
 
 def fact(name: str, value: Json, display: Display, limit: int) -> Fact:

@@ -9,7 +9,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from bot.core.machine.commands import Cancel, Command, Decide, Redeem, Report, Revoke, Tick
+from bot.core.machine.asking import answered, asked, looked
+from bot.core.machine.commands import (
+    Cancel,
+    Command,
+    Decide,
+    Inquire,
+    Looking,
+    Redeem,
+    Reply,
+    Report,
+    Revoke,
+    Tick,
+)
 from bot.core.machine.opening import opened
 from bot.core.machine.reviews import cancelled, decided
 from bot.core.machine.running import redeemed, reported, revoked
@@ -23,6 +35,12 @@ def step(request: Request, command: Command, now: datetime) -> Change:
     match command:
         case Decide():
             return decided(request, command, now)
+        case Inquire():
+            return asked(request, command, now)
+        case Reply():
+            return answered(request, command, now)
+        case Looking():
+            return looked(request, command, now)
         case Cancel():
             return cancelled(request, command, now)
         case Tick():
@@ -41,7 +59,10 @@ __all__ = [
     "Cancel",
     "Command",
     "Decide",
+    "Inquire",
+    "Looking",
     "Redeem",
+    "Reply",
     "Report",
     "Revoke",
     "Tick",

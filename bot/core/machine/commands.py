@@ -22,6 +22,34 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquire:
+    """A person asks the agent something. It decides nothing, so whoever may comment may ask."""
+
+    person: PersonName
+    text: str
+    roster: Roster
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The agent answers the question with this number."""
+
+    number: int
+    text: str
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """An approver says that they are reading; reminders wait for a moment."""
+
+    person: PersonName
+    roster: Roster
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """The agent (or an admin) no longer wants it."""
 
@@ -67,4 +95,4 @@ class Report:
     by: Actor
 
 
-Command = Decide | Cancel | Tick | Redeem | Revoke | Report
+Command = Decide | Inquire | Reply | Looking | Cancel | Tick | Redeem | Revoke | Report

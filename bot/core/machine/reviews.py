@@ -23,15 +23,18 @@ from bot.core.machine.states import approved, ended, grown
 from bot.core.machine.waiting import waiting
 from bot.core.people import approvers, barred, counted, tally
 from bot.core.terms import (
+    Actor,
     ActorKind,
     CallbackKind,
     Change,
     Entry,
     EntryKind,
     OutboxKind,
+    PersonName,
     ReasonRule,
     Request,
     Review,
+    Roster,
     Send,
     State,
     Surface,
@@ -41,11 +44,8 @@ from bot.core.terms import (
 
 def decided(request: Request, command: Decide, now: datetime) -> Change:
     """Return what one person's verdict makes of the request, or raise why it does not count."""
-    _refuse_decided(request, now)
-    if command.by.kind is not ActorKind.PERSON:
-        raise NoReviewsByMachines
-    if command.person not in command.roster.people or command.by.name != command.person:
-        raise UnknownPerson
+    refuse_decided(request, now)
+    refuse_nobody(command.person, command.roster, command.by)
     if command.digest != request.digest:
         raise OtherDigest
     if command.verdict is Verdict.COMMENT:
@@ -65,14 +65,15 @@ def _confirmed(change: Change, command: Decide, now: datetime) -> Change:
 
 def cancelled(request: Request, command: Cancel, now: datetime) -> Change:
     """Return the change that withdraws a pending request."""
-    _refuse_decided(request, now)
+    refuse_decided(request, now)
     after = ended(grown(request), State.CANCELLED, now)
     private = {"reason": command.reason} if command.reason else {}
     entries = (effects.entry(EntryKind.CANCELLED, after, command.by, now, private=private),)
     return effects.changed(after, request, now, entries, event="cancelled", callback=CallbackKind.CANCELLED)
 
 
-def _refuse_decided(request: Request, now: datetime) -> None:
+def refuse_decided(request: Request, now: datetime) -> None:
+    """Raise unless the request still waits for people."""
     if request.state is State.EXPIRED:
         raise TooLate
     if request.state is not State.PENDING:
@@ -82,15 +83,30 @@ def _refuse_decided(request: Request, now: datetime) -> None:
         raise TooLate
 
 
-def _refuse_reviewer(request: Request, command: Decide) -> None:
-    if command.person in barred(request, command.roster):
+def refuse_nobody(person: PersonName, roster: Roster, by: Actor) -> None:
+    """Raise unless `by` is a person of the directory who acts as themselves."""
+    if by.kind is not ActorKind.PERSON:
+        raise NoReviewsByMachines
+    if person not in roster.people or by.name != person:
+        raise UnknownPerson
+
+
+def refuse_outsider(
+    request: Request, person: PersonName, roster: Roster, verdict: Verdict | None = None
+) -> None:
+    """Raise unless this person's `verdict` would count in the open stage; None: unless any still would."""
+    if person in barred(request, roster):
         raise OwnRequest
-    if command.person not in approvers(request, command.roster):
+    if person not in approvers(request, roster):
         raise NotAnApprover
     stage = request.plan.stages[request.stage_index].name
-    before = counted(request).get(command.person)
-    if before is not None and not _takes_back(before, stage, command.verdict):
+    before = counted(request).get(person)
+    if before is not None and (verdict is None or not _takes_back(before, stage, verdict)):
         raise AlreadyReviewed(f"You have already reviewed this request ({before.verdict.value}).")
+
+
+def _refuse_reviewer(request: Request, command: Decide) -> None:
+    refuse_outsider(request, command.person, command.roster, command.verdict)
     rule = request.plan.reason_rule
     needed = rule is ReasonRule.REQUIRED or (rule is ReasonRule.ON_DENY and command.verdict is Verdict.DENY)
     if needed and not _words(command):

@@ -49,6 +49,9 @@ def _woken(request: Request, roster: Roster, now: datetime) -> Change:
             after = replace(after, stage_escalated=True)
             entries.append(effects.entry(EntryKind.ESCALATED, after, SYSTEM, now, decision="stage-late"))
         after = escalated(after, roster, now, entries)
+    if not entries:  # nothing but somebody's look has ended
+        over = effects.entry(EntryKind.LOOKED, after, SYSTEM, now, decision="over")
+        return waiting(after, request, roster, now, (over,))
     people = reminded(after, request, roster) or awaited(after, roster)
     remind = effects.places(after) + persons(people)
     return waiting(after, request, roster, now, entries, remind=remind)

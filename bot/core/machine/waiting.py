@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import effects
-from bot.core.deadline import escalation_due, next_due
+from bot.core.deadline import escalation_due, wake_at
 from bot.core.people import awaited, barred, counted, resolve, shortage
 from bot.core.terms import SYSTEM, Change, Entry, EntryKind, PersonName, Request, Roster
 
@@ -28,7 +28,7 @@ def waiting(
     after, told = request, list(entries)
     while (problem := shortage(after, roster)) and after.escalated < len(after.plan.escalations):
         after, _ = _fired(after, roster, now, told)
-    after = replace(after, unsatisfiable=problem, due_at=next_due(after))
+    after = replace(after, unsatisfiable=problem, due_at=wake_at(after, now))
     had_cards = before.told if before else ()
     cards = {f"person:{name}" for name in after.told if name not in had_cards}  # which are reminder enough
     named = persons(reminded(after, request, roster))
@@ -40,6 +40,7 @@ def waiting(
         event=event,
         alert=_alarm(after, before, roster, told),
         remind=tuple(one for one in dict.fromkeys((*remind, *named)) if one not in cards),
+        turn=tuple(one for one in persons(_called(after, before, roster)) if one not in cards),
     )
 
 
@@ -60,6 +61,13 @@ def reminded(after: Request, before: Request, roster: Roster) -> frozenset[Perso
     fired = after.plan.escalations[before.escalated : after.escalated]
     named = resolve([reference for escalation in fired for reference in escalation.remind], roster)
     return named and named - barred(after, roster) - counted(after).keys()
+
+
+def _called(after: Request, before: Request | None, roster: Roster) -> frozenset[PersonName]:
+    """Return whose turn has come: of the first stage, only where no channel tells them."""
+    if before is None:
+        return frozenset() if effects.places(after) else awaited(after, roster)
+    return awaited(after, roster) if after.stage_index != before.stage_index else frozenset()
 
 
 def persons(names: Iterable[PersonName]) -> tuple[str, ...]:

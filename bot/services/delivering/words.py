@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.core import effects
-from bot.core.notes import alert, note
+from bot.core.notes import alert, note, personal
 from bot.core.terms import PersonName, Request
 from bot.ports import Claimed, Later, Notifier
 from bot.services.delivering.outside import Outside
@@ -22,7 +22,8 @@ class Words:
         """Say one line about an event: in the card's thread, or to the person."""
         notifier, person = self.outside.notifier(row.send.address)
         request = await self.outside.request(row)
-        text = note(row.send.event, request, self.outside.clock.now())
+        written = note if person is None else personal
+        text = written(row.send.event, request, self.outside.clock.now())
         if notifier is not None and text is not None:
             await self._say(row, notifier, person, request, text)
         await self.outside.store.finish(row, None)
