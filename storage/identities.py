@@ -15,9 +15,29 @@ from bot.core.terms import Entry, Key, PersonName, Registry
 from bot.ports import Link, RegistryEdit, Session
 from storage.database import Database
 from storage.faults import reaching
-from storage.rows import document, read_agent, read_executor, read_freeze, read_key
+from storage.rows import (
+    document,
+    read_absence,
+    read_agent,
+    read_executor,
+    read_freeze,
+    read_key,
+    read_linked,
+    read_quiet,
+)
 from storage.statements import add, find, put
-from storage.tables import AGENTS, EXECUTORS, FREEZES, KEYS, LINKS, REGISTRY_HEAD, SESSIONS
+from storage.tables import (
+    ABSENCES,
+    ACCOUNTS,
+    AGENTS,
+    EXECUTORS,
+    FREEZES,
+    KEYS,
+    LINKS,
+    QUIET_HOURS,
+    REGISTRY_HEAD,
+    SESSIONS,
+)
 from storage.transaction import Transaction
 from storage.writer import Writer
 
@@ -54,7 +74,7 @@ class IdentityStore:
 
     async def edit(self, edit: RegistryEdit) -> None:
         """Insert or replace parts of the registry."""
-        await self._writer.submit(lambda held: _edit(held, edit))
+        await self._writer.submit(lambda held: apply_edit(held, edit))
 
     async def put_link(self, link: Link, entry: Entry) -> None:
         """Remember a sign-in link."""
@@ -120,12 +140,18 @@ def _whole_registry(connection: Connection) -> Registry:
     executors = [read_executor(one) for one in _documents(connection, EXECUTORS)]
     keys = [read_key(one) for one in _documents(connection, KEYS)]
     freezes = [read_freeze(one) for one in _documents(connection, FREEZES)]
+    absences = [read_absence(one) for one in _documents(connection, ABSENCES)]
+    quiet = [read_quiet(one) for one in _documents(connection, QUIET_HOURS)]
+    links = [read_linked(one) for one in _documents(connection, ACCOUNTS)]
     return Registry(
         version=version,
         agents={agent.name: agent for agent in agents},
         executors={executor.name: executor for executor in executors},
         keys={key.hash: key for key in keys},
         freezes=tuple(sorted(freezes, key=lambda freeze: (freeze.at, freeze.pattern))),
+        absences={absence.person: absence for absence in absences},
+        quiet={one.person: one for one in quiet},
+        links={(link.surface, link.account): link for link in links},
     )
 
 
@@ -133,7 +159,8 @@ def _documents(connection: Connection, table: Table) -> Sequence[bytes]:
     return connection.execute(select(table.c.document)).scalars().all()
 
 
-def _edit(held: Transaction, edit: RegistryEdit) -> None:
+def apply_edit(held: Transaction, edit: RegistryEdit) -> None:
+    """Write an edit, with its entry."""
     connection = held.connection
     put(connection, AGENTS, [{"name": one.name, "document": document(one)} for one in edit.agents])
     put(connection, EXECUTORS, [{"name": one.name, "document": document(one)} for one in edit.executors])
@@ -143,15 +170,33 @@ def _edit(held: Transaction, edit: RegistryEdit) -> None:
         put(connection, FREEZES, [{"pattern": edit.freeze.pattern, "document": document(edit.freeze)}])
     if edit.unfreeze is not None:
         connection.execute(delete(FREEZES).where(FREEZES.c.pattern == edit.unfreeze))
+    _edit_people(connection, edit)
     connection.execute(update(REGISTRY_HEAD).values(version=REGISTRY_HEAD.c.version + 1))
     held.ledger.append(edit.entry)
+
+
+def _edit_people(connection: Connection, edit: RegistryEdit) -> None:
+    """Write what people said of themselves."""
+    for table, one in ((ABSENCES, edit.absence), (QUIET_HOURS, edit.quiet)):
+        if one is not None:
+            put(connection, table, [{"person": one.person, "document": document(one)}])
+    for table, person in ((ABSENCES, edit.back), (QUIET_HOURS, edit.loud)):
+        if person is not None:
+            connection.execute(delete(table).where(table.c.person == person))
+    if (linked := edit.linked) is not None:
+        row = {"surface": linked.surface, "account": linked.account, "document": document(linked)}
+        put(connection, ACCOUNTS, [row])
+    if edit.unlinked is not None:
+        surface, account = edit.unlinked
+        own = (ACCOUNTS.c.surface == surface) & (ACCOUNTS.c.account == account)
+        connection.execute(delete(ACCOUNTS).where(own))
 
 
 def _unrevived(connection: Connection, keys: Sequence[Key]) -> list[Key]:
     """Return the keys but those that somebody revoked since they were read: nothing brings a key back."""
     ids = [one.id for one in keys]
     rows = find(connection, "SELECT document FROM keys WHERE id IN ({keys})", ids) if ids else ()
-    revoked = {one.id for one in (read_key(row.document) for row in rows) if one.revoked_at is not None}
+    revoked = {one.id for one in (read_key(held) for (held,) in rows) if one.revoked_at is not None}
     return [one for one in keys if one.revoked_at is not None or one.id not in revoked]
 
 

@@ -19,11 +19,14 @@ from storage.installations import InstallationStore
 from storage.journal import LogStore
 from storage.ledger import Salt
 from storage.outbox import OutboxStore
+from storage.pairings import PairingStore
 from storage.requests import RequestStore
 from storage.writer import Writer
 
 
-class DatabaseStore(RequestStore, OutboxStore, LogStore, IdentityStore, InstallationStore, ConversationStore):
+class DatabaseStore(
+    RequestStore, OutboxStore, LogStore, IdentityStore, PairingStore, InstallationStore, ConversationStore
+):
     """`bot.ports.Store` on a database."""
 
     def __init__(self, database: Database, salt: Salt, seen: int) -> None:

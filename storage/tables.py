@@ -296,6 +296,47 @@ class PostingRow(Row, table=True):
     at: datetime = Field(sa_type=Instant)
 
 
+class AbsenceRow(Row, table=True):
+    """Somebody's absence; the latest they spoke of."""
+
+    __tablename__ = "absences"
+    person: str = Field(sa_type=Line, primary_key=True)
+    document: bytes
+
+
+class QuietRow(Row, table=True):
+    """Somebody's quiet hours."""
+
+    __tablename__ = "quiet_hours"
+    person: str = Field(sa_type=Line, primary_key=True)
+    document: bytes
+
+
+class AccountRow(Row, table=True):
+    """A chat account that a person tied to themselves."""
+
+    __tablename__ = "accounts"
+    surface: str = Field(sa_type=Line, primary_key=True)
+    account: str = Field(sa_type=Line, primary_key=True)
+    document: bytes
+
+
+class PairingRow(Row, table=True):
+    """A chat account on its way to a person, by the SHA-256 of its token; an account has one at a time."""
+
+    __tablename__ = "pairings"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("surface", "account"),)
+    hash: str = Field(sa_type=Line, primary_key=True)
+    surface: str = Field(sa_type=Line)
+    account: str = Field(sa_type=Line)
+    shown: str = Field(sa_type=Line)
+    expires_at: datetime = Field(sa_type=Instant)
+    browser: str | None = Field(sa_type=Line)
+    person: str | None = Field(sa_type=Line)
+    code: str | None = Field(sa_type=Line)
+    tries: int = Field(sa_type=Whole)
+
+
 METADATA = Row.metadata
 
 
@@ -311,4 +352,6 @@ COUNTERS, USES, REGISTRY_HEAD = table(CounterRow), table(UseRow), table(Registry
 AGENTS, EXECUTORS, KEYS, FREEZES = table(AgentRow), table(ExecutorRow), table(KeyRow), table(FreezeRow)
 SESSIONS, LINKS = table(SessionRow), table(LinkRow)
 INSTALLATIONS, LEAVES = table(InstallationRow), table(LeaveRow)
+ABSENCES, QUIET_HOURS = table(AbsenceRow), table(QuietRow)
+ACCOUNTS, PAIRINGS = table(AccountRow), table(PairingRow)
 CONVERSATIONS, POSTINGS = table(ConversationRow), table(PostingRow)

@@ -1,0 +1,74 @@
+"""What people say of themselves: absences, quiet hours, linked accounts; and accounts on their way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.core.errors import Stale
+from bot.core.terms import Absence, Linked, Quiet
+from bot.ports import Pairing, RegistryEdit
+from storage.store import DatabaseStore
+from tests.storage.conftest import Open
+from tests.storage.values import ANA, BO, HOUR, MINUTE, NOON, admin_entry
+
+AWAY = Absence(ANA, BO, NOON, NOON + HOUR, "ana")
+NIGHT = Quiet(ANA, "22:00", "07:00", "Europe/Paris")
+LINKED = Linked("slack", "T1/U7", ANA, NOON)
+PAIRING = Pairing("aa" * 32, "slack", "T1/U7", "Ana", NOON + HOUR)
+
+
+async def test_what_somebody_says_of_themselves_is_seen_in_every_replica(replica: Open) -> None:
+    one, two = await replica(), await replica()
+    await two.registry()
+    await one.edit(RegistryEdit(admin_entry(), absence=AWAY, quiet=NIGHT, linked=LINKED))
+    registry = await two.registry()
+    assert (registry.absences, registry.quiet) == ({ANA: AWAY}, {ANA: NIGHT})
+    assert registry.links == {("slack", "T1/U7"): LINKED}
+
+
+async def test_the_latest_absence_stands_and_each_thing_is_taken_back_alone(store: DatabaseStore) -> None:
+    other = replace(AWAY, person=BO, deputy=None)
+    await store.edit(RegistryEdit(admin_entry(), absence=AWAY, quiet=NIGHT, linked=LINKED))
+    await store.edit(RegistryEdit(admin_entry(), absence=other))
+    await store.edit(RegistryEdit(admin_entry(), absence=replace(AWAY, deputy=None)))
+    assert (await store.registry()).absences == {ANA: replace(AWAY, deputy=None), BO: other}
+    await store.edit(RegistryEdit(admin_entry(), back=ANA))
+    await store.edit(RegistryEdit(admin_entry(), loud=ANA))
+    await store.edit(RegistryEdit(admin_entry(), unlinked=("slack", "T1/U8")))
+    registry = await store.registry()
+    assert (registry.absences, registry.quiet, len(registry.links)) == ({BO: other}, {}, 1)
+    await store.edit(RegistryEdit(admin_entry(), unlinked=("slack", "T1/U7")))
+    assert (await store.registry()).links == {}
+
+
+async def test_an_account_has_one_pairing_which_ends(store: DatabaseStore) -> None:
+    await store.put_pairing(PAIRING, admin_entry())
+    newer = replace(PAIRING, hash="bb" * 32)
+    await store.put_pairing(newer, admin_entry())
+    assert await store.pairing(PAIRING.hash, NOON) is None
+    assert await store.pairing_of("slack", "T1/U7", NOON + HOUR - MINUTE) == newer
+    assert await store.pairing_of("slack", "T1/U7", NOON + HOUR) is None
+    assert await store.pairing(newer.hash, NOON + HOUR) is None
+
+
+async def test_of_two_who_change_a_pairing_one_wins(store: DatabaseStore) -> None:
+    await store.put_pairing(PAIRING, admin_entry())
+    first = replace(PAIRING, browser="one", person=ANA, code="cc" * 32, tries=1)
+    await store.change_pairing(PAIRING, first)
+    with pytest.raises(Stale):
+        await store.change_pairing(PAIRING, replace(PAIRING, browser="two"))
+    assert await store.pairing(PAIRING.hash, NOON) == first
+
+
+async def test_a_pairing_is_finished_once_and_together_with_its_link(store: DatabaseStore) -> None:
+    await store.put_pairing(PAIRING, admin_entry())
+    edit = RegistryEdit(admin_entry(), linked=LINKED)
+    with pytest.raises(Stale):
+        await store.finish_pairing(replace(PAIRING, tries=3), edit)
+    assert (await store.registry()).links == {}
+    await store.finish_pairing(PAIRING, edit)
+    assert (await store.registry()).links == {("slack", "T1/U7"): LINKED}
+    with pytest.raises(Stale):
+        await store.finish_pairing(PAIRING, edit)
