@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.action import digest
-from bot.core.errors import AgentPaused, NotReady, Stale, Unknown
-from bot.core.machine import Cancel, opened, step
+from bot.core.errors import AgentPaused, NotReady, Refusal, Stale, Unknown
+from bot.core.machine import QUESTIONS_MAX, Cancel, Reply, opened, step
 from bot.core.policy import candidates, frozen_by, plan
 from bot.core.terms import (
     Actor,
@@ -46,6 +46,28 @@ class Intake:
         Raises `Malformed` when the catalog does not take the parameters, `ActsForNobody`, `AgentPaused`,
         `KeyReused`, `TooMany`.
         """
+        try:
+            return await self._planned(agent, registry, ask, key, by)
+        except Refusal as refusal:
+            # What would be refused by now may have been taken before: under an older policy, below the cap.
+            made = None if key is None else await self._made_by(agent, ask, key)
+            if made is not None:
+                return Committed(made, replayed=True)
+            refusal.about = _about(agent, ask)
+            raise
+
+    async def _made_by(self, agent: Agent, ask: Ask, key: str) -> Request | None:
+        try:
+            return await self.store.replay_of(agent.name, key, ask.body_digest)
+        except Unknown:
+            return None
+        except Refusal as refusal:
+            refusal.about = _about(agent, ask)
+            raise
+
+    async def _planned(
+        self, agent: Agent, registry: Registry, ask: Ask, key: str | None, by: Actor
+    ) -> Committed:
         if agent.paused_at is not None:
             raise AgentPaused
         for _ in range(TRIES):
@@ -117,16 +139,44 @@ class Intake:
         """Return the request that the agent made under an idempotency key; raises `Unknown`."""
         return await self.store.by_key(agent.name, key)
 
-    async def wait(self, agent: Agent, request_id: RequestId, since: State, timeout: timedelta) -> Request:
-        """Return the request as soon as its state is not `since`, or as it stands when the time is up."""
+    async def wait(
+        self,
+        agent: Agent,
+        request_id: RequestId,
+        since: State,
+        timeout: timedelta,
+        questions: int = QUESTIONS_MAX,
+    ) -> Request:
+        """Return the request as soon as its state is not `since`, or as it stands when the time is up.
+
+        Or as soon as more than so many `questions` were asked.
+        """
         with self.store.watch(request_id) as watch:
             request = await self.show(agent, request_id)
             ends_at = self.clock.now() + timeout
-            while request.state is since and (left := ends_at - self.clock.now()) > timedelta(0):
-                if not await watch.changed(left):
+            while request.state is since and len(request.questions) <= questions:
+                left = ends_at - self.clock.now()
+                if left <= timedelta(0) or not await watch.changed(left):
                     break
                 request = await self.show(agent, request_id)
         return request
+
+    async def answer(self, agent: Agent, request_id: RequestId, number: int, text: str, by: Actor) -> Request:
+        """Answer a question about one of the agent's own requests; the same answer again changes nothing.
+
+        Raises `Unknown`, `AlreadyAnswered`, `AlreadyDecided`, `TooLate`.
+        """
+        for _ in range(TRIES):
+            request = await self.show(agent, request_id)
+            if any((one.number, one.answer) == (number, text.strip()) for one in request.questions):
+                return request
+            change = step(request, Reply(number, text, by), self.clock.now())
+            try:
+                committed = await self.store.commit(change)
+            except Stale:
+                continue
+            return committed.request or request
+        raise NotReady
 
     async def own(
         self,
@@ -149,6 +199,13 @@ class Intake:
                 continue
             return committed.request or request
         raise NotReady
+
+
+def _about(agent: Agent, ask: Ask) -> dict[str, str]:
+    """Name what was asked, for the record of a refusal."""
+    subject = Subject(agent.name, ask.on_behalf_of)
+    asked = digest(subject, ask.action, ask.resource, ask.context)
+    return {"action": ask.action.name, "digest": asked}
 
 
 def _frozen(planned: Plan, registry: Registry, action: str) -> Plan:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import effects
 from bot.core.card import card, content_digest
 from bot.core.errors import DirectoryStale, NotReady, Refusal, Stale
-from bot.core.machine import Decide, step
-from bot.core.terms import Actor, Change, Digest, EntryKind, PersonName, Request, RequestId, Verdict
+from bot.core.machine import Command, Decide, Inquire, Looking, step
+from bot.core.terms import Actor, Change, Digest, EntryKind, PersonName, Request, RequestId, Roster, Verdict
 from bot.ports import Clock, InForce, Policies, Store
 
 TRIES = 8
 STALE_AFTER = timedelta(minutes=15)  # POLICY.md: how long reviews go on under the last good directory
 
+Making = Callable[[Request, Roster, datetime], Command]
+
 
 @dataclass(frozen=True, slots=True)
 class Reviewing:
-    """Approve, deny, comment."""
+    """Approve, deny, comment, ask, look."""
 
     store: Store
     policies: Policies
@@ -39,6 +42,26 @@ class Reviewing:
         `digest` is the action the person saw, `complete` whether they were shown all of it. Raises the
         `Refusal` that forbids it, after the refusal has its own audit entry.
         """
+
+        def judged(request: Request, roster: Roster, now: datetime) -> Decide:
+            shown = content_digest(card(request, now, page="", limit=0))
+            return Decide(person, verdict, reason, digest, complete, roster, by, shown)
+
+        return await self._done(request_id, verdict.value, judged, by)
+
+    async def ask(self, request_id: RequestId, person: PersonName, text: str, by: Actor) -> Request:
+        """Put a person's question to the agent; raises the `Refusal`, after its audit entry."""
+        return await self._done(
+            request_id, "question", lambda _request, roster, _now: Inquire(person, text, roster, by), by
+        )
+
+    async def look(self, request_id: RequestId, person: PersonName, by: Actor) -> Request:
+        """Let reminders wait for an approver who reads; raises the `Refusal`, after its audit entry."""
+        return await self._done(
+            request_id, "look", lambda _request, roster, _now: Looking(person, roster, by), by
+        )
+
+    async def _done(self, request_id: RequestId, what: str, command: Making, by: Actor) -> Request:
         for _ in range(TRIES):
             request = await self.store.get(request_id)
             registry = await self.store.registry()
@@ -46,11 +69,9 @@ class Reviewing:
                 roster = await self.policies.roster(request, registry)
                 now = self.clock.now()  # after the groups have answered: asking them may outlast the deadline
                 _refuse_stale(self.policies.current(), now)
-                shown = content_digest(card(request, now, page="", limit=0))
-                command = Decide(person, verdict, reason, digest, complete, roster, by, shown)
-                change = step(request, command, now)
+                change = step(request, command(request, roster, now), now)
             except Refusal as refusal:
-                await self._refused(request, verdict, refusal, by)
+                await self._refused(request, what, refusal, by)
                 raise
             try:
                 return (await self.store.commit(change)).request or request
@@ -58,11 +79,12 @@ class Reviewing:
                 continue
         raise NotReady
 
-    async def _refused(self, request: Request, verdict: Verdict, refusal: Refusal, by: Actor) -> None:
+    async def _refused(self, request: Request, what: str, refusal: Refusal, by: Actor) -> None:
         facts = {"refusal": refusal.slug()}
         now = self.clock.now()
-        entry = effects.entry(EntryKind.REVIEW_REFUSED, request, by, now, decision=verdict.value, facts=facts)
+        entry = effects.entry(EntryKind.REVIEW_REFUSED, request, by, now, decision=what, facts=facts)
         await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
+        refusal.on_record = True
 
 
 def _refuse_stale(force: InForce, now: datetime) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from bot.core.machine.asking import answered, asked, looked
+from bot.core.machine.asking import QUESTIONS_MAX, WORDS_MAX, answered, asked, looked
 from bot.core.machine.commands import (
     Cancel,
     Command,
@@ -56,6 +56,8 @@ def step(request: Request, command: Command, now: datetime) -> Change:
 
 
 __all__ = [
+    "QUESTIONS_MAX",
+    "WORDS_MAX",
     "Cancel",
     "Command",
     "Decide",
