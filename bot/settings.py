@@ -130,5 +130,6 @@ def no_egress_proxy() -> dict[str, str]:
 # How often things that nobody asks for happen; the same everywhere, so not settings.
 CLOCK_EVERY = timedelta(minutes=1)  # follow the database's clock
 CHECKPOINT_EVERY = timedelta(minutes=1)
+REFUSALS_EVERY = timedelta(seconds=20)  # tell of those that were only counted
 POLICY_EVERY = timedelta(seconds=1)  # look at the policy folder
 SWEEP_EVERY = timedelta(seconds=5)  # the safety net beside the date job

@@ -18,6 +18,8 @@ from aiohttp.typedefs import Handler
 from bot.core import errors
 from bot.core.errors import Refusal
 from bot.ports import Ids
+from handlers import record
+from handlers.record import Record
 
 URN = "urn:assent:problem:"
 CONTENT_TYPE = "application/problem+json"
@@ -62,11 +64,12 @@ def answer(refusal: Refusal, instance: str) -> web.Response:
     return response
 
 
-def install(app: web.Application, ids: Ids) -> None:
+def install(app: web.Application, ids: Ids, kept: Record) -> None:
     """Give every answer of `app` an `X-Request-ID`, and make a problem of whatever goes wrong.
 
-    The id is always ours: one from outside could forge the log's.
+    The id is always ours: one from outside could forge the log's. Refusals go on record as `kept`.
     """
+    kept.install(app)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -74,6 +77,7 @@ def install(app: web.Application, ids: Ids) -> None:
         try:
             return await handler(request)
         except Refusal as refusal:
+            await record.keep(request, refusal)
             return answer(refusal, request.path)
         except web.HTTPException as error:
             if error.status < HTTPStatus.BAD_REQUEST:
@@ -83,7 +87,10 @@ def install(app: web.Application, ids: Ids) -> None:
             raise  # the client left; aiohttp closes
         except Exception:
             log.exception(
-                "http.failed", request_id=request[REQUEST_ID], method=request.method, path=_route(request)
+                "http.failed",
+                request_id=request[REQUEST_ID],
+                method=request.method,
+                path=record.pattern_of(request),
             )
             return _failure(request)
 
@@ -139,9 +146,3 @@ def _advice(error: web.HTTPException) -> str:
 def _failure(request: web.Request) -> web.Response:
     detail = f"Try again; if it stays, give an operator this id: {request[REQUEST_ID]}."
     return _problem(500, "failure", "Something went wrong on our side.", detail, request.path, {})
-
-
-def _route(request: web.Request) -> str:
-    """Return the route's pattern, not the path: paths may hold secrets."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource else ""

@@ -8,8 +8,19 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_, union_all
 
-from bot.core.errors import Unknown
-from bot.core.terms import AgentName, Change, GrantId, PersonName, Request, RequestId, State, Use, Verdict
+from bot.core.errors import KeyReused, Unknown
+from bot.core.terms import (
+    AgentName,
+    Change,
+    Digest,
+    GrantId,
+    PersonName,
+    Request,
+    RequestId,
+    State,
+    Use,
+    Verdict,
+)
 from bot.ports import Committed, Watch
 from storage.changes import prepare
 from storage.database import Database
@@ -44,6 +55,18 @@ class RequestStore:
     async def by_key(self, agent: AgentName, key: str) -> Request:
         """Return the request that an agent's idempotency key made."""
         return await self._one((_HELD.agent == agent) & (_HELD.idempotency_key == key))
+
+    async def replay_of(self, agent: AgentName, key: str, body: Digest) -> Request:
+        """Return what this key made, if it came with the same body."""
+        wanted = (_HELD.agent == agent) & (_HELD.idempotency_key == key)
+        one = select(_HELD.body_digest, _HELD.document).where(wanted)
+        with reaching():
+            held = await self._database.read(lambda connection: connection.execute(one).one_or_none())
+        if held is None:
+            raise Unknown
+        if held.body_digest != body:
+            raise KeyReused
+        return read_request(held.document)
 
     async def commit(self, change: Change) -> Committed:
         """Make the change durable, or nothing of it."""

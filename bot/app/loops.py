@@ -11,10 +11,11 @@ import structlog
 
 from bot.app.parts import Parts
 from bot.clock import SKEW_ALARM, DatabaseClock, monotonic, wall
+from bot.core.errors import NotReady
 from bot.core.log import LogBroken
 from bot.core.terms import SYSTEM, Change, Entry, EntryKind
 from bot.services.delivering import Delivering
-from bot.settings import CHECKPOINT_EVERY, CLOCK_EVERY, POLICY_EVERY, SWEEP_EVERY
+from bot.settings import CHECKPOINT_EVERY, CLOCK_EVERY, POLICY_EVERY, REFUSALS_EVERY, SWEEP_EVERY
 from handlers.clock import Bell, Metronome
 
 SILENCE_MAX = timedelta(seconds=10)  # RELIABILITY.md R10: a loop that stopped is seen within this
@@ -44,6 +45,7 @@ class Loops:
         """Start every loop in the running event loop."""
         self._parts.store.on_earlier(self._earlier)
         self._sweeper.every(CHECKPOINT_EVERY, self.checkpoint, "checkpoint")
+        self._sweeper.every(REFUSALS_EVERY, self._parts.refusing.catch_up, "refusals")
         self._sweeper.every(POLICY_EVERY, self._reload, "policy")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
         self._sweeper.start()
@@ -54,6 +56,8 @@ class Loops:
         """Stop every loop; what is being sent may end."""
         await self._sweeper.stop()
         await self._postman.stop()
+        with contextlib.suppress(NotReady):
+            await self._parts.refusing.close()
         if self._notary is not None:
             self._notary.cancel()
             await asyncio.gather(self._notary, return_exceptions=True)

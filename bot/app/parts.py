@@ -20,6 +20,7 @@ from bot.services.granting import Granting, LogTrust
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
 from bot.services.provisioning import Provisioning
+from bot.services.refusing import Refusing
 from bot.services.reviewing import Reviewing
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
@@ -58,6 +59,7 @@ class Parts:
     usergroups: Usergroups | None
     trust: LogTrust
     knowing: Knowing
+    refusing: Refusing
     intake: Intake
     reviewing: Reviewing
     viewing: Viewing
@@ -109,6 +111,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         usergroups=usergroups,
         trust=trust,
         knowing=Knowing(store, policies, clock),
+        refusing=Refusing(store, clock),
         intake=Intake(store, policies, clock, ids, keys),
         reviewing=Reviewing(store, policies, clock),
         viewing=Viewing(store, policies, clock),

@@ -29,6 +29,7 @@ from handlers.api.health import install_health, install_metrics
 from handlers.api.meters import Meters
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
+from handlers.record import Record
 from handlers.render import Renderer
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
         delivering = _delivering(made, renderer, outward)
         loops, meters = Loops(made, delivering), Meters()
         app = web.Application(client_max_size=BODY_MAX)
-        problems.install(app, made.ids)
+        problems.install(app, made.ids, Record(made.knowing.holder, made.refusing.record))
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
         socket = _install_slack(app, made, renderer)

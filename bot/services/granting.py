@@ -105,6 +105,7 @@ class Granting:
             (Send(OutboxKind.ALERT, effects.ADMINS, now, f"digest-mismatch:{request.id}"),) if alarm else ()
         )
         await self.store.commit(Change(after=None, expected=None, entries=(entry,), sends=sends))
+        refusal.on_record = True
 
     async def report(
         self,
@@ -121,11 +122,14 @@ class Granting:
             if _is_same_report(request, executor, status, note, output_digest):
                 return request
             command = Report(executor.name, status, note, output_digest, by)
-            change = step(request, command, self.clock.now())
             try:
+                change = step(request, command, self.clock.now())
                 return (await self.store.commit(change)).request or request
             except Stale:
                 continue
+            except Refusal as refusal:
+                refusal.about = {"action": request.action.name, "digest": request.digest}
+                raise
         raise NotReady
 
     async def executions(

@@ -80,6 +80,11 @@ class Knowing:
             raise Unauthenticated
         return person, registry, _actor(ActorKind.PERSON, key)
 
+    async def holder(self, secret: str) -> Actor | None:
+        """Return whose key this is or was: also a revoked one that somebody still tries has a name."""
+        key = (await self.store.registry()).keys.get(fingerprint(secret))
+        return None if key is None else _actor(_ACTS_AS[key.kind], key)
+
     async def _key(self, secret: str, kind: KeyKind) -> tuple[Key, Registry]:
         key, registry = await self._in_force(secret)
         _require(key, kind)
@@ -100,6 +105,13 @@ _A = {
     KeyKind.EXECUTOR: "an executor",
     KeyKind.PERSON: "a person",
     KeyKind.PROVISIONER: "a provisioner",
+}
+
+_ACTS_AS = {
+    KeyKind.AGENT: ActorKind.AGENT,
+    KeyKind.EXECUTOR: ActorKind.EXECUTOR,
+    KeyKind.PERSON: ActorKind.PERSON,
+    KeyKind.PROVISIONER: ActorKind.AGENT,
 }
 
 

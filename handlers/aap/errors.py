@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 
 from bot.core import errors
 from bot.core.errors import Refusal
-from handlers import problems
+from handlers import problems, record
 
 POINTERS = (("/action/parameters", "/arguments"), ("/action/name", "/tool"), ("/resource/id", "/server"))
 KEPT = ("Retry-After", "WWW-Authenticate", "Allow")
@@ -57,6 +57,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Refusal as refusal:
+        await record.keep(request, refusal)
         return _refused(refusal, request)
     except web.HTTPException as error:
         if error.status < 400:

@@ -11,6 +11,7 @@ from bot.core.errors import Malformed, Refusal, Unknown
 from bot.core.machine import counted
 from bot.core.terms import Digest, ReasonRule, Request, RequestId, State, Verdict
 from bot.services.reviewing import Reviewing
+from handlers import record
 from handlers.problems import status
 from handlers.web.faces import approvers, face, group_names, story
 from handlers.web.shield import HEADERS, ForeignForm, read_form, require_own_form
@@ -47,8 +48,10 @@ class Desk:
             require_own_form(request, form, visitor.session, self._site.public_url)
             await self._decide(found, visitor, form)
         except ForeignForm as refusal:
+            await record.keep(request, refusal, visitor.actor())
             return self._site.refused(refusal, visitor, typed)
         except Refusal as refusal:
+            await record.keep(request, refusal, visitor.actor())
             found = await self._site.viewing.see(found.id, visitor.name)
             return await self._page(found, visitor, refusal, typed)
         return web.Response(status=303, headers=HEADERS | {"Location": f"/requests/{found.id}#decision"})

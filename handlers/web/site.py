@@ -14,6 +14,7 @@ from bot.core.terms import Actor, ActorKind, Person, PersonName, Proof, Surface
 from bot.ports import Clock, Policies, Session, Store
 from bot.services.entering import Entering
 from bot.services.viewing import Viewing
+from handlers import record
 from handlers.problems import status
 from handlers.render import Renderer
 from handlers.web.faces import face, numbered, pieces
@@ -85,6 +86,7 @@ class Site:
             try:
                 return await handler(request, visitor)
             except Refusal as refusal:
+                await record.keep(request, refusal, visitor.actor())
                 return self.refused(refusal, visitor)
 
         return served

@@ -12,17 +12,27 @@ from structlog.testing import capture_logs
 
 from bot.core import errors
 from bot.core.errors import Refusal
+from bot.core.terms import Actor
 from bot.ids import RandomIds
 from handlers import problems
+from handlers.record import Record
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def nobody(_: str) -> Actor | None:
+    return None
+
+
+async def nowhere(_: Actor, refusal: Refusal, route: str) -> None:
+    pytest.fail(f"{route}: {refusal.slug()} of nobody went on record")
 
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[aiohttp.ClientSession]:
     """Serve one handler at `/things/{id}` behind the problems."""
     app = web.Application()
-    problems.install(app, RandomIds())
+    problems.install(app, RandomIds(), Record(nobody, nowhere))
     app.router.add_post("/things/{id}", handler)
     runner = web.AppRunner(app)
     await runner.setup()

@@ -18,6 +18,7 @@ from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
 from bot.settings import Settings
 from handlers import api, problems
 from handlers.polls import Polls
+from handlers.record import Record
 
 OPERATOR = Actor(ActorKind.OPERATOR, "test", Surface.CLI, "", Proof.SHELL)
 HOUR = timedelta(hours=1)
@@ -191,7 +192,7 @@ async def _served(
     made: Parts, taken: socket.socket
 ) -> AsyncIterator[tuple[web.Application, web.AppRunner, Polls, str]]:
     app = web.Application()
-    problems.install(app, made.ids)
+    problems.install(app, made.ids, Record(made.knowing.holder, made.refusing.record))
     polls = api.install(
         app,
         knowing=made.knowing,

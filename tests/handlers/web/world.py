@@ -34,6 +34,7 @@ from bot.services.admin import Admin
 from bot.settings import Settings
 from handlers import problems
 from handlers import web as surface
+from handlers.record import Record
 from handlers.render import Renderer
 from tests.fixtures.clock import FakeClock
 
@@ -246,7 +247,7 @@ async def world_at(
 
 def _app(made: Parts, development: bool) -> web.Application:
     app = web.Application()
-    problems.install(app, made.ids)
+    problems.install(app, made.ids, Record(made.knowing.holder, made.refusing.record))
     surface.install(
         app,
         viewing=made.viewing,
