@@ -124,3 +124,4 @@ class Card:
     page: str  # the address of the full page
     questions: tuple[QuestionLine, ...] = ()
     looking: tuple[LookLine, ...] = ()  # only while it waits
+    reasons_for: tuple[Button, ...] = ()  # which buttons want the reviewer's words, by policy
