@@ -10,8 +10,13 @@ from bot.core.card import facts, words
 from bot.core.card.face import Button, Card, Fact, LookLine
 from bot.core.deadline import looking
 from bot.core.literal import visible
-from bot.core.terms import Digest, Display, Request, State
+from bot.core.terms import Digest, Display, ReasonRule, Request, State
 
+REASONS_FOR = {
+    ReasonRule.OPTIONAL: (),
+    ReasonRule.ON_DENY: (Button.DENY,),
+    ReasonRule.REQUIRED: (Button.APPROVE, Button.DENY),
+}
 TEXT_MAX = 2400  # characters of one fact: a chat's code block takes 3000, escapes included
 
 
@@ -57,6 +62,7 @@ def card(
         page=page,
         questions=questions,
         looking=tuple(LookLine(facts.line(one.person), one.until_at) for one in looking(request, now)),
+        reasons_for=REASONS_FOR[request.plan.reason_rule],
     )
 
 
