@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.card import Card
+from bot.core.counts import Counts
 from bot.core.policy import Bundle, Directory
 from bot.core.terms import (
     Absence,
@@ -272,6 +273,10 @@ class Requests(Protocol):
         """Return how often each bucket was used within its window."""
         ...
 
+    async def coded(self, code: str, limit: int) -> list[Request]:
+        """Return the requests whose digest begins with `code`, in lowercase hex, newest first."""
+        ...
+
     async def due(self, now: datetime, limit: int) -> list[Request]:
         """Return requests whose `due_at` has come, earliest first."""
         ...
@@ -370,6 +375,9 @@ class Outbox(Protocol):
         ...
 
     async def posted(self, request_id: RequestId) -> list[Posted]: ...
+    async def shown_at(self, place: str, message: str) -> list[RequestId]:
+        """Return whose card a message is: none's for one that is no card of ours."""
+        ...
 
     async def callback(self, callback_id: int) -> Callback: ...
 
@@ -496,7 +504,17 @@ class Conversations(Protocol):
         ...
 
 
-class Store(Requests, Outbox, Log, Identities, Pairings, Installations, Conversations, Protocol):
+class Reckoning(Protocol):
+    """Counts over many requests."""
+
+    async def counts(self, since_at: datetime, until_at: datetime, top: int) -> Counts:
+        """Count the requests made in a span; the lists name at most `top`."""
+        ...
+
+
+class Store(
+    Requests, Outbox, Log, Identities, Pairings, Installations, Conversations, Reckoning, Protocol
+):
     """Everything that is remembered."""
 
     async def now(self) -> datetime:

@@ -153,6 +153,18 @@ class OutboxStore:
             rows = await self._database.read(lambda connection: connection.execute(where).all())
         return [Posted(request_id, row.address, row.place, row.message, row.version) for row in rows]
 
+    async def shown_at(self, place: str, message: str) -> list[RequestId]:
+        """Return whose card a message is: none's for one that is no card of ours."""
+        standing = POSTED.c
+        whose = (
+            select(standing.request_id)
+            .where(standing.place == place, standing.message == message)
+            .order_by(standing.request_id)
+        )
+        with reaching():
+            found = await self._database.read(lambda connection: connection.execute(whose).scalars().all())
+        return [RequestId(one) for one in found]
+
     async def callback(self, callback_id: int) -> Callback:
         """Return one callback."""
         one = select(CALLBACKS).where(CALLBACKS.c.id == callback_id)

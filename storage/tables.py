@@ -37,6 +37,7 @@ class RequestRow(Row, table=True):
         Index("requests_due", "due_at", sqlite_where=IS_DUE, postgresql_where=IS_DUE),
         Index("requests_by_agent", "agent", "state", "created_at", "id"),
         Index("requests_by_state", "state", "created_at", "id"),
+        Index("requests_by_digest", "digest", "state"),
     )
     id: str = Field(sa_type=Line, primary_key=True)
     version: int = Field(sa_type=Whole)
@@ -170,6 +171,7 @@ class PostedRow(Row, table=True):
     """A card that stands somewhere."""
 
     __tablename__ = "posted"
+    __table_args__: ClassVar[Any] = (Index("posted_by_place", "place", "message"),)
     request_id: str = Field(sa_type=Line, primary_key=True)
     address: str = Field(sa_type=Line, primary_key=True)
     place: str = Field(sa_type=Line)

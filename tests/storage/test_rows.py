@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,9 @@ from bot.core.terms import (
     Freeze,
     Grant,
     Key,
+    Look,
     Outcome,
+    Question,
     Request,
     Review,
 )
@@ -48,6 +52,10 @@ REQUESTS = st.builds(
     report_due_at=MAYBE,
     due_at=MAYBE,
     reviews=st.lists(st.builds(Review, at=INSTANTS), max_size=2).map(tuple),
+    questions=st.lists(st.builds(Question, at=INSTANTS, answer=st.none() | st.text(), answered_at=MAYBE)).map(
+        tuple
+    ),
+    looks=st.lists(st.builds(Look, at=INSTANTS, until_at=INSTANTS), max_size=2).map(tuple),
     grant=st.none()
     | st.builds(Grant, issued_at=INSTANTS, expires_at=INSTANTS, redeemed_at=MAYBE, revoked_at=MAYBE),
     outcome=st.none() | st.builds(Outcome, at=INSTANTS),
@@ -61,6 +69,13 @@ def test_a_request_comes_back_as_it_was(request: Request) -> None:
     assert read == request
     assert document(read) == written  # 1 and 1.0 are equal, yet not the same
     assert hash(read.plan) == hash(request.plan)
+
+
+@given(REQUESTS)
+def test_a_document_from_before_questions_and_looks_is_read(request: Request) -> None:
+    held = msgspec.json.decode(document(request))
+    del held["questions"], held["looks"]
+    assert read_request(msgspec.json.encode(held)) == replace(request, questions=(), looks=())
 
 
 @given(st.builds(Agent, created_at=INSTANTS, paused_at=MAYBE))
