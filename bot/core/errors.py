@@ -78,6 +78,10 @@ class NotAnApprover(Forbidden):
     """Only approvers of the open stage may approve or deny this request."""
 
 
+class NotADeputy(Forbidden):
+    """That person cannot stand in for you on this request."""
+
+
 class OwnRequest(Forbidden):
     """Nobody may review a request they made, that was made for them, or that their agent made."""
 
@@ -104,6 +108,10 @@ class AgentPaused(Forbidden):
 
 class NotAnAdmin(Forbidden):
     """Only an admin may do that."""
+
+
+class NotAnAuditor(Forbidden):
+    """Only an auditor or an admin may do that."""
 
 
 class Unknown(Refusal):

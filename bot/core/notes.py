@@ -57,6 +57,12 @@ def note(event: str, request: Request, now: datetime) -> str | None:
         case "answer":
             # Not the agent's own words: they stand on the card, as its claim.
             return f"The agent has answered question {number}; its answer is on the card."
+        case "delegated":
+            return _delegated(number, request) if pending else None
+        case "deputy":
+            what = f"{request.plan.title} ({code(request.digest)})"
+            asks = f"{number} asks you to decide in their place: {what}, {_left(request, now)}."
+            return asks if pending else None
         case "looking":
             return f"{number} is looking at this; reminders wait for a moment." if pending else None
         case "review":
@@ -124,6 +130,13 @@ def _decision(kind: str, request: Request) -> str:
     return " ".join([*words, *map(_review, verdicts[-1:])])
 
 
+def _delegated(giver: str, request: Request) -> str | None:
+    """Tell whom somebody asked last; both may speak, once between them."""
+    asked = [one.deputy for one in request.delegations if one.giver == giver]
+    return f"{giver} asks {asked[-1]} to decide in their place." if asked else None
+
+
 def _review(review: Review) -> str:
-    said = f"{review.person} {_SAID[review.verdict]}"
+    who = f"{review.person}, for {review.giver}," if review.giver else review.person
+    said = f"{who} {_SAID[review.verdict]}"
     return f"{said}: {review.reason}" if review.reason else f"{said}."

@@ -308,6 +308,24 @@ class Delegation:
 
 
 @dataclass(frozen=True, slots=True)
+class GlassBreak:
+    """One person approved a request by themselves, in an emergency; an admin reviews that afterwards.
+
+    `reminders` counts how often the review was overdue; `proper` is what the admin found.
+    """
+
+    person: PersonName
+    reason: str
+    at: datetime
+    review_due_at: datetime
+    reminders: int = 0
+    reviewed_by: PersonName | None = None
+    reviewed_at: datetime | None = None
+    proper: bool | None = None
+    words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """Leave to run one action once: redeemed by `executor` before `expires_at`, or not at all."""
 
@@ -354,7 +372,9 @@ class Request:
     escalated: int = 0  # how many of the plan's escalations have fired
     stage_escalated: bool = False  # whether the open stage has passed its `within`
     added: tuple[str, ...] = ()  # approvers that escalations added, to whichever stages
-    told: tuple[PersonName, ...] = ()  # people who hold a card of their own, because an escalation named them
+    told: tuple[
+        PersonName, ...
+    ] = ()  # who hold a card of their own: an escalation named them, or an approver
     unsatisfiable: str | None = None  # why no quorum can be met as people stand
     reviews: tuple[Review, ...] = ()
     delegations: tuple[Delegation, ...] = ()
@@ -364,6 +384,7 @@ class Request:
     grant: Grant | None = None
     report_due_at: datetime | None = None
     outcome: Outcome | None = None
+    glass: GlassBreak | None = None  # it was approved by breaking glass, not by its quorum
     due_at: datetime | None = None  # when the clock must look next
 
 
@@ -402,6 +423,10 @@ class EntryKind(StrEnum):
     STAGE_MET = "stage.met"
     ESCALATED = "request.escalated"
     APPROVED = "request.approved"
+    GLASS_BROKEN = "glass.broken"
+    GLASS_REFUSED = "glass.refused"
+    GLASS_REVIEWED = "glass.reviewed"
+    GLASS_OVERDUE = "glass.overdue"
     DENIED = "request.denied"
     EXPIRED = "request.expired"
     LAPSED = "grant.lapsed"

@@ -94,7 +94,7 @@ def stages(request: Request, names: Names) -> tuple[StageLine, ...]:
             _stage_state(request, index),
             stage.quorum,
             len(approvers(request, stage)),
-            who(_references(request, index), names),
+            _asked(request, index, names),
         )
         for index, stage in enumerate(request.plan.stages)
     )
@@ -104,7 +104,7 @@ def reviews(request: Request) -> tuple[ReviewLine, ...]:
     """Return the reviews in the order they came."""
     return tuple(
         ReviewLine(
-            line(review.person),
+            _speaker(review),
             review.verdict.value,
             line(review.reason, 2000) if review.reason else None,
             review.at,
@@ -112,6 +112,11 @@ def reviews(request: Request) -> tuple[ReviewLine, ...]:
         )
         for review in request.reviews
     )
+
+
+def _speaker(review: Review) -> str:
+    """Return who spoke, and in whose place."""
+    return f"{line(review.person)} for {line(review.giver)}" if review.giver else line(review.person)
 
 
 def outcome(request: Request) -> str | None:
@@ -154,6 +159,14 @@ def _pending(request: Request, now: datetime, names: Names) -> str:
     people = who(_references(request, request.stage_index), names)
     sentence = f"aiting for {missing} {more}of {people}"
     return f"Stage {request.stage_index + 1} of {total}: w{sentence}" if total > 1 else f"W{sentence}"
+
+
+def _asked(request: Request, index: int, names: Names) -> str:
+    """Return whose reviews a stage waits for, and who was asked to decide in whose place."""
+    stage = request.plan.stages[index].name
+    lent = [one for one in request.delegations if one.stage == stage]
+    deputies = [f"{line(one.deputy)} for {line(one.giver)}" for one in lent]
+    return ", ".join([who(_references(request, index), names), *deputies])
 
 
 def _approved(request: Request) -> str:
@@ -209,7 +222,7 @@ def _latest(request: Request, verdict: Verdict) -> list[Review]:
 
 
 def _reviewers(request: Request, verdict: Verdict) -> list[str]:
-    return _plain(review.person for review in _latest(request, verdict))
+    return [_speaker(review) for review in _latest(request, verdict)]
 
 
 def _plain(names: Iterable[str]) -> list[str]:

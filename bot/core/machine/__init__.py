@@ -14,6 +14,7 @@ from bot.core.machine.commands import (
     Cancel,
     Command,
     Decide,
+    Delegate,
     Inquire,
     Looking,
     Redeem,
@@ -22,6 +23,7 @@ from bot.core.machine.commands import (
     Revoke,
     Tick,
 )
+from bot.core.machine.delegating import delegated
 from bot.core.machine.opening import opened
 from bot.core.machine.reviews import cancelled, decided
 from bot.core.machine.running import redeemed, reported, revoked
@@ -41,6 +43,8 @@ def step(request: Request, command: Command, now: datetime) -> Change:
             return answered(request, command, now)
         case Looking():
             return looked(request, command, now)
+        case Delegate():
+            return delegated(request, command, now)
         case Cancel():
             return cancelled(request, command, now)
         case Tick():
@@ -61,6 +65,7 @@ __all__ = [
     "Cancel",
     "Command",
     "Decide",
+    "Delegate",
     "Inquire",
     "Looking",
     "Redeem",

@@ -50,6 +50,16 @@ class Looking:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegate:
+    """An approver asks somebody to decide in their place: on this request, in its open stage."""
+
+    person: PersonName
+    deputy: PersonName
+    roster: Roster
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """The agent (or an admin) no longer wants it."""
 
@@ -95,4 +105,4 @@ class Report:
     by: Actor
 
 
-Command = Decide | Inquire | Reply | Looking | Cancel | Tick | Redeem | Revoke | Report
+Command = Decide | Inquire | Reply | Looking | Delegate | Cancel | Tick | Redeem | Revoke | Report

@@ -21,7 +21,7 @@ from bot.core.errors import (
 from bot.core.machine.commands import Cancel, Decide
 from bot.core.machine.states import approved, ended, grown
 from bot.core.machine.waiting import waiting
-from bot.core.people import approvers, barred, counted, tally
+from bot.core.people import approvers, barred, counted, lenders, seats, spent, tally
 from bot.core.terms import (
     Actor,
     ActorKind,
@@ -97,12 +97,25 @@ def refuse_outsider(
     """Raise unless this person's `verdict` would count in the open stage; None: unless any still would."""
     if person in barred(request, roster):
         raise OwnRequest
-    if person not in approvers(request, roster):
-        raise NotAnApprover
-    stage = request.plan.stages[request.stage_index].name
+    if person in seats(request, roster):
+        return
     before = counted(request).get(person)
-    if before is not None and (verdict is None or not _takes_back(before, stage, verdict)):
+    owners = approvers(request, roster) - barred(request, roster)
+    lent = lenders(person, request, roster)
+    if person not in owners and not lent and (before is None or before.giver not in owners):
+        raise NotAnApprover
+    if before is None:
+        _refuse_spoken_for(request, person, lent)
+    elif verdict is None or not _takes_back(request, before, verdict):
         raise AlreadyReviewed(f"You have already reviewed this request ({before.verdict.value}).")
+
+
+def _refuse_spoken_for(request: Request, person: PersonName, lent: frozenset[PersonName]) -> None:
+    """Raise, for a seat counts once: in their own, or in each that they could take, somebody has spoken."""
+    if person in spent(request):
+        raise AlreadyReviewed("Your deputy has already reviewed this request in your place.")
+    names = " and ".join(sorted(lent))
+    raise AlreadyReviewed(f"{names} has already reviewed this request; you would speak in their place.")
 
 
 def _refuse_reviewer(request: Request, command: Decide) -> None:
@@ -115,8 +128,9 @@ def _refuse_reviewer(request: Request, command: Decide) -> None:
         raise MustReadAll
 
 
-def _takes_back(before: Review, stage: str, verdict: Verdict) -> bool:
+def _takes_back(request: Request, before: Review, verdict: Verdict) -> bool:
     """Say whether an approver who sees a mistake turns their approval of the open stage into a denial."""
+    stage = request.plan.stages[request.stage_index].name
     return before.stage == stage and before.verdict is Verdict.APPROVE and verdict is Verdict.DENY
 
 
@@ -126,6 +140,8 @@ def _words(command: Decide) -> str | None:
 
 def _reviewed(request: Request, command: Decide, now: datetime) -> Request:
     comment = command.verdict is Verdict.COMMENT
+    before = counted(request).get(command.person)
+    seat = before.giver if before else seats(request, command.roster).get(command.person)
     review = Review(
         person=command.person,
         verdict=command.verdict,
@@ -134,6 +150,7 @@ def _reviewed(request: Request, command: Decide, now: datetime) -> Request:
         digest=command.digest,
         by=command.by,
         at=now,
+        giver=None if comment or seat == command.person else seat,
     )
     return replace(request, version=request.version + 1, reviews=(*request.reviews, review))
 
@@ -161,8 +178,13 @@ def _review_entry(request: Request, command: Decide, now: datetime) -> Entry:
         decision=command.verdict.value,
         shown=command.shown,
         facts={"stage": review.stage} if review.stage else {},
-        private={"reason": review.reason} if review.reason else {},
+        private=_said(review),
     )
+
+
+def _said(review: Review) -> dict[str, str]:
+    said = {"reason": review.reason, "giver": review.giver}
+    return {name: text for name, text in said.items() if text}
 
 
 def _judged(after: Request, request: Request, command: Decide, now: datetime) -> Change:

@@ -11,7 +11,7 @@ from bot.core.errors import NotDue
 from bot.core.machine.commands import Tick
 from bot.core.machine.states import ended, grown
 from bot.core.machine.waiting import escalated, persons, reminded, waiting
-from bot.core.people import awaited
+from bot.core.people import called
 from bot.core.terms import SYSTEM, CallbackKind, Change, Entry, EntryKind, Request, Roster, State
 
 
@@ -52,6 +52,6 @@ def _woken(request: Request, roster: Roster, now: datetime) -> Change:
     if not entries:  # nothing but somebody's look has ended
         over = effects.entry(EntryKind.LOOKED, after, SYSTEM, now, decision="over")
         return waiting(after, request, roster, now, (over,))
-    people = reminded(after, request, roster) or awaited(after, roster)
+    people = reminded(after, request, roster) or called(after, roster)
     remind = effects.places(after) + persons(people)
     return waiting(after, request, roster, now, entries, remind=remind)

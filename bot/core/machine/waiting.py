@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.core import effects
 from bot.core.deadline import escalation_due, wake_at
-from bot.core.people import awaited, barred, counted, resolve, shortage
+from bot.core.people import approvers, called, heard, resolve, shortage
 from bot.core.terms import SYSTEM, Change, Entry, EntryKind, PersonName, Request, Roster
 
 NOBODY = "nobody-reachable"
@@ -57,17 +57,18 @@ def escalated(request: Request, roster: Roster, now: datetime, entries: list[Ent
 
 
 def reminded(after: Request, before: Request, roster: Roster) -> frozenset[PersonName]:
-    """Return whom the escalations between the two remind by name, but those who have reviewed."""
+    """Return whom the escalations between the two remind by name, or their deputies; see `heard`."""
     fired = after.plan.escalations[before.escalated : after.escalated]
     named = resolve([reference for escalation in fired for reference in escalation.remind], roster)
-    return named and named - barred(after, roster) - counted(after).keys()
+    return heard(named, after, roster)
 
 
 def _called(after: Request, before: Request | None, roster: Roster) -> frozenset[PersonName]:
-    """Return whose turn has come: of the first stage, only where no channel tells them."""
+    """Return whose turn has come: of the first stage, only whom no channel tells."""
     if before is None:
-        return frozenset() if effects.places(after) else awaited(after, roster)
-    return awaited(after, roster) if after.stage_index != before.stage_index else frozenset()
+        shown = approvers(after, roster) if effects.places(after) else frozenset()
+        return called(after, roster) - shown
+    return called(after, roster) if after.stage_index != before.stage_index else frozenset()
 
 
 def persons(names: Iterable[PersonName]) -> tuple[str, ...]:
@@ -78,15 +79,14 @@ def persons(names: Iterable[PersonName]) -> tuple[str, ...]:
 def _fired(request: Request, roster: Roster, now: datetime, entries: list[Entry]) -> tuple[Request, bool]:
     """Fire the next escalation; say whether it reaches anybody who has not reviewed."""
     escalation = request.plan.escalations[request.escalated]
-    idle = barred(request, roster) | counted(request).keys()
-    new = resolve(escalation.add, roster) - idle
-    reached = bool(new | (resolve(escalation.remind, roster) - idle))
     after = replace(
         request,
         escalated=request.escalated + 1,
         added=tuple(dict.fromkeys((*request.added, *escalation.add))),
-        told=tuple(dict.fromkeys((*request.told, *sorted(new)))),
     )
+    new = heard(resolve(escalation.add, roster), after, roster)
+    reached = bool(new | heard(resolve(escalation.remind, roster), after, roster))
+    after = replace(after, told=tuple(dict.fromkeys((*request.told, *sorted(new)))))
     facts = {"add": " ".join(escalation.add), "remind": " ".join(escalation.remind)}
     decision = None if reached else NOBODY
     entries.append(effects.entry(EntryKind.ESCALATED, after, SYSTEM, now, decision=decision, facts=facts))
@@ -96,6 +96,6 @@ def _fired(request: Request, roster: Roster, now: datetime, entries: list[Entry]
 def _alarm(after: Request, before: Request | None, roster: Roster, entries: Sequence[Entry]) -> str:
     if after.unsatisfiable and not (before and before.unsatisfiable):
         return "unsatisfiable"
-    if not awaited(after, roster):
+    if not called(after, roster):
         return NOBODY
     return "level-empty" if any(entry.decision == NOBODY for entry in entries) else ""
