@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from bot.core.log import Tree, commit, leaf_hash, seal
 from bot.core.terms import ActorKind, Entry
-from storage.statements import add
+from storage.statements import add, run
 from storage.tables import ENTRIES, PRIVATE
 
 CHANNEL = "assent_log"
@@ -67,9 +67,9 @@ class Ledger:
         add(self._connection, PRIVATE, self._private)
         end = (self._tree.size, self._tree.to_bytes())
         if self._on_postgresql:  # the notice goes out with the commit, once however many entries there are
-            self._connection.exec_driver_sql(_MOVE_AND_TELL, (*end, CHANNEL))
+            run(self._connection, _MOVE_AND_TELL, (*end, CHANNEL))
         else:
-            self._connection.exec_driver_sql(_MOVE, end)
+            run(self._connection, _MOVE, end)
         self._entries, self._private = [], []
 
     def _fields(self, entry: Entry, sequence: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def queue_alerts(held: Transaction, request_id: str | None, alerts: Sequence[Sen
         cause = alert.event.partition(": ")[0]
         name, at = f"alert {cause}", microseconds(alert.due_at) or 0
         told = find(held.connection, "SELECT value FROM counters WHERE name IN ({keys})", [name])
-        if told and at - told[0].value < TOLD_EVERY // MICROSECOND:
+        if told and at - told[0][0] < TOLD_EVERY // MICROSECOND:
             continue
         same = OUTBOX.c.event.startswith(cause, autoescape=True)
         waiting = select(OUTBOX.c.id).where(OUTBOX.c.kind == OutboxKind.ALERT.value, same).limit(1)
@@ -124,7 +124,7 @@ def _standing(held: Transaction, ids: Sequence[str]) -> set[tuple[str | None, st
     if not ids:
         return set()
     rows = find(held.connection, "SELECT request_id, address FROM posted WHERE request_id IN ({keys})", ids)
-    return {(row.request_id, row.address) for row in rows}
+    return {(request_id, address) for request_id, address in rows}
 
 
 def _waiting_shows(held: Transaction, ids: Sequence[str]) -> dict[tuple[str | None, str], int]:
@@ -136,4 +136,4 @@ def _waiting_shows(held: Transaction, ids: Sequence[str]) -> dict[tuple[str | No
         "WHERE request_id IN ({keys}) AND kind = 'show' AND token IS NULL",
         ids,
     )
-    return {(row.request_id, row.address): row.id for row in rows}
+    return {(request_id, address): row_id for row_id, request_id, address in rows}

@@ -49,7 +49,7 @@ def let_go(held: Transaction, claims: Sequence[Claimed]) -> set[int]:
         [claimed.id for claimed in claims],
         [claimed.token for claimed in claims],
     )
-    ours = {row.id for row in rows}
+    ours = {row_id for (row_id,) in rows}
     if ours:
         drop(held.connection, "DELETE FROM outbox WHERE id IN ({keys})", list(ours))
     return ours

@@ -110,7 +110,7 @@ def _versions(connection: Connection, changes: Sequence[Change]) -> dict[str, tu
     if not ids:
         return {}
     rows = find(connection, "SELECT id, version, state FROM requests WHERE id IN ({keys})", ids)
-    return {row.id: (row.version, State(row.state)) for row in rows}
+    return {request_id: (version, State(state)) for request_id, version, state in rows}
 
 
 def _keys(connection: Connection, changes: Sequence[Change]) -> dict[Key, tuple[str, Request]]:
@@ -128,7 +128,7 @@ def _keys(connection: Connection, changes: Sequence[Change]) -> dict[Key, tuple[
         "WHERE (agent, idempotency_key) IN ({keys})",
         *zip(*keys, strict=True),
     )
-    return {(row.agent, row.idempotency_key): (row.body_digest, read_request(row.document)) for row in rows}
+    return {(agent, key): (body_digest, read_request(held)) for agent, key, body_digest, held in rows}
 
 
 def _counters(connection: Connection, changes: Sequence[Change]) -> dict[str, int]:
@@ -142,7 +142,7 @@ def _counters(connection: Connection, changes: Sequence[Change]) -> dict[str, in
     if not names:
         return {}
     rows = find(connection, "SELECT name, value FROM counters WHERE name IN ({keys})", list(names))
-    return {row.name: row.value for row in rows}
+    return {str(name): int(value) for name, value in rows}
 
 
 def _used(connection: Connection, changes: Sequence[Change]) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 Each is written once for a database, and its text stays the same however many rows there are: SQLite runs
 it row by row, PostgreSQL takes whole columns through `unnest`; keys to look for travel as one JSON list
-there, as arrays here.
+there, as arrays here. To PostgreSQL's driver they go directly: by way of SQLAlchemy a statement costs it and
+us three times as much, and the log's lock is held all the while.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import asyncpg
 import msgspec
-from sqlalchemy import Column, Connection, CursorResult, Row, Table
+from sqlalchemy import Column, Connection, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.util import await_only
 
 from storage.columns import Instant, Line, aware, microseconds, plain
 
@@ -59,27 +62,58 @@ def save(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
         _run(connection, _updating(connection.dialect.name, table, tuple(rows[0])), rows)
 
 
-def find(connection: Connection, query: str, *keys: Sequence[str | int]) -> Sequence[Row[Any]]:
+def find(connection: Connection, query: str, *keys: Sequence[str | int]) -> Sequence[Sequence[Any]]:
     """Run a query whose `{keys}` stands for the rows of these columns: `… WHERE id IN ({keys})`."""
-    return _among(connection, query, *keys).all()
-
-
-def drop(connection: Connection, command: str, *keys: Sequence[str | int]) -> int:
-    """Run a command with such `{keys}`; return how many rows it touched."""
-    return _among(connection, command, *keys).rowcount
-
-
-def _among(connection: Connection, query: str, *keys: Sequence[str | int]) -> CursorResult[Any]:
-    columns = [[plain(key) if isinstance(key, str) else key for key in column] for column in keys]
+    columns = _columns(keys)
     if connection.dialect.name == "postgresql":
-        kinds = ["text" if isinstance(column[0], str) else "bigint" for column in columns]
-        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
-        sql = query.format(keys=f"SELECT * FROM unnest({arrays})")  # noqa: S608
-        return connection.exec_driver_sql(sql, tuple(columns))
-    parts = ", ".join(f"json_extract(value, '$[{number}]')" for number in range(len(keys)))
-    sql = query.format(keys=f"SELECT {parts} FROM json_each(?)")  # noqa: S608
+        return _fetched(connection, _among_arrays(query, columns), columns)
+    return connection.exec_driver_sql(*_among_json(query, columns)).all()
+
+
+def drop(connection: Connection, command: str, *keys: Sequence[str | int]) -> None:
+    """Run a command with such `{keys}`."""
+    columns = _columns(keys)
+    if connection.dialect.name == "postgresql":
+        _fetched(connection, _among_arrays(command, columns), columns)
+    else:
+        connection.exec_driver_sql(*_among_json(command, columns))
+
+
+def run(connection: Connection, command: str, values: Sequence[Any]) -> None:
+    """Run a command, spelt as the database's driver has it."""
+    if connection.dialect.name == "postgresql":
+        _fetched(connection, command, values)
+    else:
+        connection.exec_driver_sql(command, tuple(values))
+
+
+def _fetched(connection: Connection, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """Ask asyncpg itself. SQLAlchemy began the transaction with the first statement: the log's lock."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        rows: Sequence[Sequence[Any]] = await_only(driver.fetch(sql, *values))
+    except asyncpg.DataError:
+        raise  # what was asked is at fault, not the connection
+    except asyncpg.InterfaceError as error:
+        raise ConnectionError(str(error)) from error
+    return rows
+
+
+def _columns(keys: Sequence[Sequence[str | int]]) -> list[list[str | int]]:
+    return [[plain(key) if isinstance(key, str) else key for key in column] for column in keys]
+
+
+def _among_arrays(sql: str, columns: Sequence[Sequence[str | int]]) -> str:
+    kinds = ["text" if isinstance(column[0], str) else "bigint" for column in columns]
+    arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
+    return sql.format(keys=f"SELECT * FROM unnest({arrays})")  # noqa: S608
+
+
+def _among_json(sql: str, columns: Sequence[Sequence[str | int]]) -> tuple[str, tuple[str]]:
+    parts = ", ".join(f"json_extract(value, '$[{number}]')" for number in range(len(columns)))
     rows = list(zip(*columns, strict=True))
-    return connection.exec_driver_sql(sql, (msgspec.json.encode(rows).decode(),))
+    whole = sql.format(keys=f"SELECT {parts} FROM json_each(?)")  # noqa: S608
+    return whole, (msgspec.json.encode(rows).decode(),)
 
 
 def _run(connection: Connection, many: _Many, rows: Sequence[Values]) -> None:
@@ -88,7 +122,7 @@ def _run(connection: Connection, many: _Many, rows: Sequence[Values]) -> None:
         for name, written in many.columns
     ]
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(many.sql, tuple(columns))
+        _fetched(connection, many.sql, columns)
     else:
         connection.exec_driver_sql(many.sql, list(zip(*columns, strict=True)))
 
