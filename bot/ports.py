@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
-from bot.core.card import Card
+from bot.core.card import Card, RoundupLine
 from bot.core.counts import Counts
 from bot.core.policy import Bundle, Directory
 from bot.core.terms import (
@@ -132,6 +133,37 @@ class Posted:
     place: str
     message: str
     version: int  # of the request it shows
+    stamp: str = ""  # what it shows beside the request: the identical ones, the lines of a roundup
+
+
+class Form(StrEnum):
+    """How a request is shown at an address."""
+
+    CARD = "card"  # on a card of its own
+    ALIKE = "alike"  # it waits behind an identical one, on whose card it is counted
+    ROUNDUP = "roundup"  # as a line of a roundup
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How a request is shown at an address; `leader` is the request under which that message is kept.
+
+    The leader is the request itself for a card of its own and for the roundup that it opened. `posted` is the
+    message, once it stands.
+    """
+
+    form: Form
+    leader: RequestId
+    posted: Posted | None
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """An address is crowded by `cards` new ones since `since`; a roundup begun since then takes `lines`."""
+
+    cards: int
+    lines: int
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +273,7 @@ class RegistryEdit:
     loud: PersonName | None = None  # whose quiet hours are over
     linked: Linked | None = None
     unlinked: tuple[str, str] | None = None  # surface and account
+    expected: int | None = None  # the registry's version it was decided on; `Stale` if that has moved on
 
 
 class Requests(Protocol):
@@ -321,6 +354,7 @@ class Requests(Protocol):
         ...
 
 
+ROUNDUP_MAX = 30  # lines of a roundup: a message that people still read, and that every surface takes
 EACH_MAX = 16  # sends under way to one address: one that never answers must leave places for the others
 
 
@@ -388,6 +422,42 @@ class Outbox(Protocol):
         ...
 
 
+class Stands(Protocol):
+    """Which request is shown where, and how: decided once, before anything is sent."""
+
+    async def stand(self, request_id: RequestId, address: str) -> Stand | None:
+        """Return how a request is shown at an address; None while that is not decided."""
+        ...
+
+    async def seat(self, claimed: Claimed, crowd: Crowd, now: datetime) -> Stand:
+        """Decide how a request is shown that waits behind none: by its own card, in a crowd by a roundup."""
+        ...
+
+    async def follow(self, claimed: Claimed, leader: RequestId, now: datetime) -> None:
+        """Have the claimed row's request wait behind an identical one, whose card is shown anew instead."""
+        ...
+
+    async def hand_over(self, claimed: Claimed, heir: RequestId, now: datetime) -> bool:
+        """Give a card to the next identical request, which is then shown; False if that has one already."""
+        ...
+
+    async def pass_on(self, claimed: Claimed, to: Sequence[RequestId], now: datetime) -> None:
+        """Show others at the address in the place of the claimed row's request."""
+        ...
+
+    async def lines(self, leader: RequestId, address: str) -> list[Request]:
+        """Return the requests of a roundup as they stand, in the order in which they came."""
+        ...
+
+    async def alike(self, digest: Digest, limit: int) -> list[Request]:
+        """Return the pending requests of this digest, oldest first."""
+        ...
+
+    async def count_alike(self, digests: Sequence[Digest]) -> Mapping[Digest, int]:
+        """Return how many pending requests there are of each digest; none of those of which there is none."""
+        ...
+
+
 class Log(Protocol):
     """The audit log."""
 
@@ -413,6 +483,14 @@ class Identities(Protocol):
         ...
 
     async def edit(self, edit: RegistryEdit) -> None: ...
+    async def amend(self, make: Callable[[Registry], RegistryEdit]) -> None:
+        """Edit the registry as it stands; `make` is asked again when another edit came in between.
+
+        Whoever replaces what they have read uses this, or they undo what others did meanwhile. Raises what
+        `make` raises.
+        """
+        ...
+
     async def put_link(self, link: Link, entry: Entry) -> None: ...
     async def take_link(self, hash: str, now: datetime, session: Session, entry: Entry) -> Session:
         """Trade a link for a session for its person, once; raises `Unknown`. `session.person` is ignored."""
@@ -513,7 +591,7 @@ class Reckoning(Protocol):
 
 
 class Store(
-    Requests, Outbox, Log, Identities, Pairings, Installations, Conversations, Reckoning, Protocol
+    Requests, Outbox, Stands, Log, Identities, Pairings, Installations, Conversations, Reckoning, Protocol
 ):
     """Everything that is remembered."""
 
@@ -574,6 +652,20 @@ class Notifier(Protocol):
     async def post(self, card: Card, place: Place) -> Posted: ...
     async def seek(self, request_id: RequestId, place: Place) -> Posted | None: ...
     async def update(self, card: Card, posted: Posted) -> Posted: ...
+    async def round_up(
+        self, lines: Sequence[RoundupLine], leader: RequestId, place: Place, posted: Posted | None
+    ) -> Posted:
+        """Post a roundup, or bring the one that stands (`posted`) up to date: one message for many requests.
+
+        Where more than so many cards a minute would crowd a place, further requests are lines of it: title,
+        status, agent, code, deadline, and how many identical ones wait behind it. A line that `waits` has a
+        button *Open* that carries the request's id and digest; it shows who presses it, alone and authorised
+        as of then, that request's card with its buttons. There is no button that decides several. The message
+        is kept, found by `seek`, and returned under the request `leader`, whose version counts for nothing;
+        every text on it is shown literally. At most `ROUNDUP_MAX` lines, of which some may be decided.
+        """
+        ...
+
     async def reply(self, text: str, posted: Posted) -> None: ...
     async def tell(self, text: str, place: Place) -> None: ...
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from bot.core.card import facts, words
-from bot.core.card.face import Button, Card, Fact, LookLine
+from bot.core.card.face import AlikeLine, Button, Card, Fact, LookLine, RoundupLine
 from bot.core.deadline import looking
 from bot.core.literal import visible
 from bot.core.terms import Digest, Display, ReasonRule, Request, State
@@ -63,6 +63,29 @@ def card(
         questions=questions,
         looking=tuple(LookLine(facts.line(one.person), one.until_at) for one in looking(request, now)),
         reasons_for=REASONS_FOR[request.plan.reason_rule],
+        glass=words.glass(request),
+    )
+
+
+def alike_line(request: Request, page: str) -> AlikeLine:
+    """Return an identical request as the card it shares names it."""
+    return AlikeLine(request.id, request.created_at, request.expires_at, page)
+
+
+def roundup_line(request: Request, now: datetime, page: str, alike: int, names: words.Names) -> RoundupLine:
+    """Return a request as one line of a roundup; `alike` counts the identical ones that wait behind it."""
+    return RoundupLine(
+        request_id=request.id,
+        tone=words.tone(request),
+        title=facts.line(request.plan.title),
+        status=words.status(request, now, names),
+        agent=facts.line(request.subject.agent),
+        code=request.digest[:8],
+        digest=request.digest,
+        expires_at=request.expires_at,
+        waits=_waits(request, now),
+        alike=alike,
+        page=page,
     )
 
 
@@ -100,8 +123,12 @@ def _hides(fact: Fact) -> bool:
     return fact.cut or fact.display == Display.UNINSPECTABLE.value
 
 
+def _waits(request: Request, now: datetime) -> bool:
+    return request.state is State.PENDING and now < request.expires_at
+
+
 def _buttons(request: Request, now: datetime, complete: bool) -> tuple[Button, ...]:
-    if request.state is not State.PENDING or now >= request.expires_at:
+    if not _waits(request, now):
         return (Button.VIEW,)
     approve = Button.APPROVE if complete else Button.REVIEW_FULL
     return (approve, Button.DENY, Button.COMMENT, Button.ASK, Button.LOOK, Button.VIEW)

@@ -13,7 +13,7 @@ class Tone(StrEnum):
     """How a card is coloured."""
 
     WAITING = "waiting"
-    DANGER = "danger"  # waiting, and irreversible
+    DANGER = "danger"  # it waits and is irreversible, or glass was broken and nobody has reviewed that
     GOOD = "good"
     BAD = "bad"
     QUIET = "quiet"
@@ -92,6 +92,33 @@ class LookLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AlikeLine:
+    """An identical request that waits behind this one, to be decided by itself."""
+
+    request_id: RequestId
+    asked_at: datetime
+    expires_at: datetime
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundupLine:
+    """A request as one line of a roundup; it is decided on its own card, which its button opens."""
+
+    request_id: RequestId
+    tone: Tone
+    title: str  # from the catalog, never from the agent
+    status: str  # as on its card
+    agent: str
+    code: str
+    digest: Digest
+    expires_at: datetime
+    waits: bool  # whether it can still be decided; only then it has a button
+    alike: int  # identical requests that wait behind it
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """Everything a surface may show of a request."""
 
@@ -124,4 +151,7 @@ class Card:
     page: str  # the address of the full page
     questions: tuple[QuestionLine, ...] = ()
     looking: tuple[LookLine, ...] = ()  # only while it waits
+    glass: str | None = None  # by whom glass was broken and why, and what came of its review
+    alike: tuple[AlikeLine, ...] = ()  # identical requests that share this card: the oldest of them
+    alike_count: int = 0  # all of them
     reasons_for: tuple[Button, ...] = ()  # which buttons want the reviewer's words, by policy

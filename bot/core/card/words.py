@@ -32,7 +32,9 @@ TONES = {
 
 
 def tone(request: Request) -> Tone:
-    """Return the colour of a request."""
+    """Return the colour of a request; glass that was broken outshines how it ended, unless it was proper."""
+    if request.glass is not None and not request.glass.proper:
+        return Tone.DANGER if request.glass.reviewed_at is None else Tone.BAD
     if request.state is State.PENDING:
         irreversible = request.plan.reversibility is Reversibility.IRREVERSIBLE
         return Tone.DANGER if irreversible else Tone.WAITING
@@ -66,6 +68,19 @@ def status(request: Request, now: datetime, names: Names) -> str:
             return (
                 f"{_approved(request)}; released at {_redeemed(request)}, and nobody has reported the outcome"
             )
+
+
+def glass(request: Request) -> str | None:
+    """Return by whom glass was broken and why, and what came of its review."""
+    broken = request.glass
+    if broken is None:
+        return None
+    told = f"Glass was broken by {line(broken.person)} at {_at(broken.at)}: “{line(broken.reason, 500)}”."
+    if broken.reviewed_by is None:
+        late = ", which is overdue" if broken.reminders else ""
+        return f"{told} An admin must review that by {_day(broken.review_due_at)}{late}."
+    found = "proper" if broken.proper else "NOT proper"
+    return f"{told} {line(broken.reviewed_by)} found that {found}: “{line(broken.words or '', 500)}”."
 
 
 def why(request: Request) -> str:
@@ -172,6 +187,9 @@ def _asked(request: Request, index: int, names: Names) -> str:
 def _approved(request: Request) -> str:
     if request.plan.effect is Effect.ALLOW:
         return "Allowed by policy"
+    if request.glass is not None:
+        reviewed = "" if request.glass.reviewed_at else ", not reviewed yet"
+        return f"Approved by breaking glass ({line(request.glass.person)}{reviewed})"
     people = _reviewers(request, Verdict.APPROVE)
     return f"Approved by {_and(people)}" if people else "Approved"
 
@@ -199,6 +217,10 @@ def _redeemed(request: Request) -> str:
 
 def _at(instant: datetime) -> str:
     return f"{instant:%H:%M:%S} UTC"
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
 def _references(request: Request, index: int) -> tuple[str, ...]:
