@@ -46,10 +46,13 @@ def install(
     app.router.add_get("/v1/requests", agents.own)
     app.router.add_get("/v1/requests/{id}", agents.show)
     app.router.add_delete("/v1/requests/{id}", agents.cancel)
+    app.router.add_post("/v1/requests/{id}/answers", agents.answer)
     app.router.add_post("/v1/grants/{jti}/redeem", executors.redeem)
     app.router.add_post("/v1/requests/{id}/outcome", executors.report)
     app.router.add_get("/v1/executions", executors.executions)
     app.router.add_post("/v1/requests/{id}/reviews", approvers.review)
+    app.router.add_post("/v1/requests/{id}/questions", approvers.ask)
+    app.router.add_post("/v1/requests/{id}/looks", approvers.look)
     app.router.add_get("/v1/inbox", approvers.inbox)
     _add_documents(app, signer)
     return polls

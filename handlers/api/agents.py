@@ -44,15 +44,16 @@ class Agents:
         return respond(self.answers.request(made), 200 if committed.replayed else fresh, location)
 
     async def show(self, request: web.Request) -> web.Response:
-        """GET /v1/requests/{id}, at once or when it is no longer in the state asked about."""
+        """GET /v1/requests/{id}, at once, or when it is no longer in the state asked about or people ask."""
         agent, _, _ = await self.knowing.agent(door.bearer(request))
-        query.only(request, ("wait", "since"))
+        query.only(request, ("wait", "since", "questions"))
         timeout, headers = query.wait(request)
         since = query.since(request)
+        questions = query.questions(request)
         request_id = door.request_id(request)
         found = None
         if timeout > timedelta():
-            found = await self.polls.until(self.intake.wait(agent, request_id, since, timeout))
+            found = await self.polls.until(self.intake.wait(agent, request_id, since, timeout, questions))
         if found is None:
             found = await self.intake.show(agent, request_id)
         return respond(self.answers.request(found), headers=headers)
@@ -65,6 +66,15 @@ class Agents:
         found = await self.intake.own(agent, query.states(request), limit + 1, query.cursor(request))
         more = query.cursor_after(found[limit - 1]) if len(found) > limit else None
         return respond(shapes.RequestsShape([self.answers.request(one) for one in found[:limit]], more))
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """POST /v1/requests/{id}/answers: answer a question; the same answer again is the same act."""
+        agent, _, by = await self.knowing.agent(door.bearer(request))
+        query.only(request, ())
+        request_id = door.request_id(request)
+        told = await door.shaped_body(request, shapes.AnswerBody)
+        answered = await self.intake.answer(agent, request_id, told.question, told.text, by)
+        return respond(self.answers.request(answered))
 
     async def cancel(self, request: web.Request) -> web.Response:
         """DELETE /v1/requests/{id}: withdraw a pending one."""

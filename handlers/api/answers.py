@@ -12,7 +12,18 @@ from msgspec import UNSET
 from bot.core.action import ActionBody, ResourceBody, code
 from bot.core.errors import NotRedeemable
 from bot.core.machine import tally
-from bot.core.terms import CallbackKind, Grant, Json, Outcome, Plan, Request, Resource, State, Subject
+from bot.core.terms import (
+    CallbackKind,
+    Grant,
+    Json,
+    Outcome,
+    Plan,
+    Question,
+    Request,
+    Resource,
+    State,
+    Subject,
+)
 from bot.core.wire import callback, instant, links, redacted
 from bot.ports import Callback, Signer
 from handlers.api import shapes
@@ -96,6 +107,7 @@ class Answers:
             "outcome": _outcome(request.outcome),
             "links": shapes.Links(**links(request, self.public_url)),
             "reason": request.unsatisfiable or UNSET,
+            "questions": [_question(one, reveal) for one in request.questions] or UNSET,
         }
 
 
@@ -134,6 +146,17 @@ def _reviews(request: Request, reveal: bool) -> list[shapes.ReviewShape]:
         shapes.ReviewShape(r.verdict, r.reason, r.stage, instant(r.at), r.person if reveal else None)
         for r in request.reviews
     ]
+
+
+def _question(asked: Question, reveal: bool) -> shapes.QuestionShape:
+    return shapes.QuestionShape(
+        number=asked.number,
+        text=asked.text,
+        asked_at=instant(asked.at),
+        asked_by=asked.person if reveal else None,
+        answer=asked.answer,
+        answered_at=instant(asked.answered_at) if asked.answered_at else None,
+    )
 
 
 def _grant(grant: Grant | None) -> shapes.GrantShape | None:

@@ -1,4 +1,4 @@
-"""What approvers call: their inbox, and their verdict."""
+"""What approvers call: their inbox, their verdict, and what comes before it."""
 
 from __future__ import annotations
 
@@ -39,6 +39,26 @@ class Approvers:
         told = await door.shaped_body(request, shapes.ReviewBody)
         reviewed = await self._reviewed(request_id, person, told, by)
         return respond(self.answers.reviewable(reviewed))
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """POST /v1/requests/{id}/questions: ask the agent something."""
+        person, _, by = await self.knowing.person(door.bearer(request))
+        query.only(request, ())
+        request_id = door.request_id(request)
+        told = await door.shaped_body(request, shapes.QuestionBody)
+        await self.viewing.see(request_id, person)  # a question takes no approver, but it takes sight
+        asked = await self.reviewing.ask(request_id, person, told.text, by)
+        return respond(self.answers.reviewable(asked), 201)
+
+    async def look(self, request: web.Request) -> web.Response:
+        """POST /v1/requests/{id}/looks: say that you are looking, which holds reminders for a moment."""
+        person, _, by = await self.knowing.person(door.bearer(request))
+        query.only(request, ())
+        request_id = door.request_id(request)
+        await door.shaped_body(request, shapes.LookBody)
+        await self.viewing.see(request_id, person)
+        looked = await self.reviewing.look(request_id, person, by)
+        return respond(self.answers.reviewable(looked), 201)
 
     async def _reviewed(
         self, request_id: RequestId, person: PersonName, told: shapes.ReviewBody, by: Actor

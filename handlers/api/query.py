@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 
 from bot.core.errors import Malformed
+from bot.core.machine import QUESTIONS_MAX
 from bot.core.terms import Request, RequestId, State
 
 WAIT_MAX = 30  # seconds; API.md
@@ -50,6 +51,11 @@ def wait(request: web.Request) -> tuple[timedelta, dict[str, str]]:
 def since(request: web.Request) -> State:
     """Return the state to wait for the end of."""
     return _state("since", request.query.get("since", State.PENDING.value))
+
+
+def questions(request: web.Request) -> int:
+    """Return how many questions the caller knows of; without that, no question is waited for."""
+    return min(_number("questions", request.query.get("questions", str(QUESTIONS_MAX))), QUESTIONS_MAX)
 
 
 def states(request: web.Request) -> tuple[State, ...]:

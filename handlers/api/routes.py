@@ -52,6 +52,11 @@ SINCE = _query(
     {"type": "string", "enum": list(State), "default": "pending"},
     "answer when the state is no longer this one",
 )
+QUESTIONS = _query(
+    "questions",
+    {"type": "integer", "minimum": 0},
+    "how many questions you know of: answer also when there are more",
+)
 STATE = {
     **_query(
         "state", {"type": "array", "items": {"type": "string", "enum": list(State)}}, "only these states"
@@ -139,7 +144,7 @@ ROUTES = (
         {200: "the request as it stands"},
         shapes.RequestShape,
         READS,
-        (ID, WAIT, SINCE, PREFER),
+        (ID, WAIT, SINCE, QUESTIONS, PREFER),
         headers={"Preference-Applied": PREFERENCE},
     ),
     Route(
@@ -152,6 +157,18 @@ ROUTES = (
         shapes.RequestShape,
         (*READS, 409),
         (ID,),
+    ),
+    Route(
+        "post",
+        "/v1/requests/{id}/answers",
+        "answerQuestion",
+        "Answer a question that people asked about one of the agent's own requests",
+        "agent",
+        {200: "the request as it now stands"},
+        shapes.RequestShape,
+        WRITES,
+        (ID,),
+        (shapes.AnswerBody,),
     ),
     Route(
         "post",
@@ -200,6 +217,30 @@ ROUTES = (
         WRITES,
         (ID,),
         (shapes.ReviewBody,),
+    ),
+    Route(
+        "post",
+        "/v1/requests/{id}/questions",
+        "askQuestion",
+        "Ask the agent for information, as a person",
+        "person",
+        {201: "the request as it now stands"},
+        shapes.ReviewableShape,
+        WRITES,
+        (ID,),
+        (shapes.QuestionBody,),
+    ),
+    Route(
+        "post",
+        "/v1/requests/{id}/looks",
+        "lookAtRequest",
+        "Say that you are looking: reminders wait for five minutes, once a person and stage",
+        "person",
+        {201: "the request as it now stands"},
+        shapes.ReviewableShape,
+        WRITES,
+        (ID,),
+        (shapes.LookBody,),
     ),
     Route(
         "get",

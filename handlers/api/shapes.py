@@ -1,7 +1,7 @@
 """The JSON of the wire as types: they parse what comes in, write what goes out, and make the OpenAPI text.
 
-Every member of an answer is always there, null when it has no value; only `reason` of a request and `errors`
-of a problem come and go. Instants are RFC 3339 in UTC with milliseconds and `Z`.
+Every member of an answer is always there, null when it has no value; only `reason` and `questions` of a
+request and `errors` of a problem come and go. Instants are RFC 3339 in UTC with milliseconds and `Z`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from bot.core.action import ActionBody, ResourceBody
+from bot.core.machine import QUESTIONS_MAX, WORDS_MAX
 from bot.core.terms import CallbackKind, Effect, Reversibility, State, Verdict
 
 NOTE_MAX = 4000  # characters of a reason or a note
@@ -23,6 +24,7 @@ Hex = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256, lowerc
 RequestId = Annotated[str, Meta(pattern="^req_[0-9a-f]{32}$")]
 Jti = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Words = Annotated[str, Meta(max_length=NOTE_MAX)]
+Said = Annotated[str, Meta(min_length=1, max_length=WORDS_MAX)]
 OutputDigest = Annotated[
     str, Meta(min_length=1, max_length=256, description="a digest of the output, in the executor's own form")
 ]
@@ -57,6 +59,23 @@ class ReviewBody(Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Verdict
     digest: Hex
     reason: Words | None = None
+
+
+class QuestionBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A person's question to the agent."""
+
+    text: Said
+
+
+class AnswerBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """The agent's answer to the question with this number. People read it as its claim."""
+
+    question: Annotated[int, Meta(ge=1, le=QUESTIONS_MAX)]
+    text: Said
+
+
+class LookBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """An approver is looking: nothing more is to be said."""
 
 
 class SubjectShape(Struct, frozen=True):
@@ -95,6 +114,17 @@ class ReviewShape(Struct, frozen=True):
     reviewer: str | None
 
 
+class QuestionShape(Struct, frozen=True):
+    """What somebody wants to know of the agent; `asked_by` is null unless the policy reveals names."""
+
+    number: int
+    text: str
+    asked_at: Instant
+    asked_by: str | None
+    answer: Annotated[str | None, Meta(description="the agent's claim; it proves nothing")]
+    answered_at: Instant | None
+
+
 class GrantShape(Struct, frozen=True):
     """That a grant exists, never the grant."""
 
@@ -120,7 +150,10 @@ class Links(Struct, frozen=True):
 
 
 class RequestShape(Struct, frozen=True, kw_only=True):
-    """A request as it stands. `reason` is there only while no quorum can be met: it says why."""
+    """A request as it stands.
+
+    `reason` is there only while no quorum can be met: it says why. `questions` are there once there is one.
+    """
 
     id: RequestId
     state: State
@@ -142,6 +175,7 @@ class RequestShape(Struct, frozen=True, kw_only=True):
     outcome: OutcomeShape | None
     links: Links
     reason: str | UnsetType = UNSET
+    questions: list[QuestionShape] | UnsetType = UNSET
 
 
 class RequestsShape(Struct, frozen=True):
