@@ -44,9 +44,8 @@ def note(event: str, request: Request, now: datetime) -> str | None:
     kind, _, number = event.partition(":")
     pending = request.state is State.PENDING
     match kind:
-        case "reminder":
-            what = f"{request.plan.title} ({code(request.digest)})"
-            return f"Still waiting: {what}, {_left(request, now)}." if pending else None
+        case "reminder" | "deputy":
+            return _waits(number, request, now) if pending else None
         case "stage":
             return _stage(request, int(number))
         case "turn":
@@ -59,10 +58,6 @@ def note(event: str, request: Request, now: datetime) -> str | None:
             return f"The agent has answered question {number}; its answer is on the card."
         case "delegated":
             return _delegated(number, request) if pending else None
-        case "deputy":
-            what = f"{request.plan.title} ({code(request.digest)})"
-            asks = f"{number} asks you to decide in their place: {what}, {_left(request, now)}."
-            return asks if pending else None
         case "looking":
             return f"{number} is looking at this; reminders wait for a moment." if pending else None
         case "review":
@@ -97,6 +92,12 @@ def _yours(request: Request, review: Review) -> str:
     what = f"{request.plan.title} ({code(request.digest)})"
     where = "the web" if review.by.surface is Surface.WEB else "the API"
     return f"You {_SAID[review.verdict]} through {where}: {what}. If that was not you, tell an admin at once."
+
+
+def _waits(giver: str, request: Request, now: datetime) -> str:
+    """Remind of a request, or say for whom to decide it."""
+    what = f"{request.plan.title} ({code(request.digest)}), {_left(request, now)}."
+    return f"{giver} asks you to decide in their place: {what}" if giver else f"Still waiting: {what}"
 
 
 def _turn(request: Request, stage: int, now: datetime) -> str | None:

@@ -374,7 +374,7 @@ class Request:
     added: tuple[str, ...] = ()  # approvers that escalations added, to whichever stages
     told: tuple[
         PersonName, ...
-    ] = ()  # who hold a card of their own: an escalation named them, or an approver
+    ] = ()  # who hold a card of their own: an escalation or a giver named them
     unsatisfiable: str | None = None  # why no quorum can be met as people stand
     reviews: tuple[Review, ...] = ()
     delegations: tuple[Delegation, ...] = ()
