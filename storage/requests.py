@@ -68,6 +68,13 @@ class RequestStore:
             raise KeyReused
         return read_request(held.document)
 
+    async def coded(self, code: str, limit: int) -> list[Request]:
+        """Return the requests whose digest begins so, newest first."""
+        # No digit of hex comes after f, in whichever order the database compares text.
+        begins = (_HELD.digest >= code) & (_HELD.digest < f"{code}g")
+        newest = select(_HELD.document).where(begins).order_by(_HELD.created_at.desc(), _HELD.id.desc())
+        return await self._list(newest.limit(limit))
+
     async def commit(self, change: Change) -> Committed:
         """Make the change durable, or nothing of it."""
         committed: Committed = await self._writer.submit(prepare(change))

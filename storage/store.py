@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from bot.core.terms import Change
 from storage.conversations import ConversationStore
+from storage.counting import CountingStore
 from storage.database import Database, database_of
 from storage.faults import reaching
 from storage.hub import Hub, log_size
@@ -25,7 +26,14 @@ from storage.writer import Writer
 
 
 class DatabaseStore(
-    RequestStore, OutboxStore, LogStore, IdentityStore, PairingStore, InstallationStore, ConversationStore
+    RequestStore,
+    OutboxStore,
+    LogStore,
+    IdentityStore,
+    PairingStore,
+    InstallationStore,
+    ConversationStore,
+    CountingStore,
 ):
     """`bot.ports.Store` on a database."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.errors import Unknown
 from bot.core.machine import counted
 from bot.core.people import approvers, barred, resolve
-from bot.core.terms import PersonName, Registry, Request, RequestId, State
+from bot.core.terms import GroupName, PersonName, Registry, Request, RequestId, State
 from bot.ports import Clock, Policies, Store
 
 LOOK_MAX = 500  # requests looked at for one page: who may see little must not have all of history read
+CODED_MAX = 20  # identical requests found by the code that they share
 WAITING_MAX = 2000  # likewise of those that wait: an agent's flood of a person's own must not hide the rest
 
 Cursor = tuple[datetime, RequestId]
@@ -73,8 +75,23 @@ class Viewing:
         groups = [name for name in names if person in (await self.policies.members(name) or ())]
         return [f"person:{person}", *(f"group:{name}" for name in groups)]
 
+    async def coded(self, code: str, person: PersonName) -> list[Request]:
+        """Return the requests with this short code that a person may see, newest first."""
+        registry, found = await self.store.registry(), await self.store.coded(code, CODED_MAX)
+        return [request for request in found if await self._may_see(request, person, registry)]
+
+    async def names(self, request: Request) -> dict[GroupName, frozenset[PersonName]]:
+        """Return who is in the groups of a request's plan, now; for its card."""
+        roster = await self.policies.roster(request, await self.store.registry())
+        return {name: people for name, people in roster.groups.items() if people is not None}
+
     async def history(
-        self, person: PersonName, limit: int, before: Cursor | None, mine: bool
+        self,
+        person: PersonName,
+        limit: int,
+        before: Cursor | None,
+        mine: bool,
+        states: Sequence[State] = (),
     ) -> tuple[list[Request], Cursor | None]:
         """Return requests newest first, those this person reviewed or may see, and where to go on.
 
@@ -83,7 +100,7 @@ class Viewing:
         registry, looked, seen = await self.store.registry(), 0, list[Request]()
         reviewed_by = person if mine else None
         while looked < LOOK_MAX:
-            page = await self.store.recent(limit, before, reviewed_by=reviewed_by)
+            page = await self.store.recent(limit, before, states, reviewed_by)
             for request in page:
                 before = (request.created_at, request.id)
                 if mine or await self._may_see(request, person, registry):
