@@ -86,7 +86,10 @@ def odd_rosters(draw: st.DrawFn) -> Roster:
     groups: dict[str, frozenset[PersonName] | None] = {
         name: draw(st.none() | most | some) for name in draw(st.sets(st.sampled_from(GROUPS), min_size=1))
     }
-    return a_roster(groups, draw(most), draw(st.just(frozenset()) | some))
+    known = a_roster(groups, draw(most), draw(st.just(frozenset()) | some))
+    person = st.sampled_from(PEOPLE)
+    away = draw(st.dictionaries(person, st.none() | person, max_size=4))
+    return replace(known, away=away, deputies=draw(st.dictionaries(person, some, max_size=4)))
 
 
 usual_roster = a_roster({"dba": EVERYBODY, "leads": EVERYBODY - {PEOPLE[1]}})
@@ -237,9 +240,10 @@ def kept_out(request: Request, roster: Roster) -> frozenset[PersonName]:
 
 
 def was_eligible(review: Review, before: Request, command: Decide, now: datetime) -> bool:
-    """Whether this person could review this request when they did."""
+    """Whether this person could review this request when they did, in their own place or another's."""
     return (
-        review.person in invited(before, command.roster) - kept_out(before, command.roster)
+        (review.giver or review.person) in invited(before, command.roster) - kept_out(before, command.roster)
+        and review.person in command.roster.people - kept_out(before, command.roster)
         and review.stage == before.plan.stages[before.stage_index].name
         and command.by.kind is ActorKind.PERSON
         and command.by.name == review.person
@@ -292,6 +296,9 @@ class Judge:
         for one in earlier:  # only ever from an approval of this very stage to a denial
             assert (one.stage, one.verdict, review.verdict) == (review.stage, Verdict.APPROVE, Verdict.DENY)
         assert len(earlier) < 2
+        others = [one for one in self.reviews if one.person != review.person]
+        voices = {name for one in others for name in (one.person, one.giver)}
+        assert not voices & {review.person, review.giver or review.person}
         self.reviews.append(review)
 
     def _hold_always(self, change: Change) -> None:
