@@ -73,7 +73,7 @@ class Agents:
         query.only(request, ())
         request_id = door.request_id(request)
         told = await door.shaped_body(request, shapes.AnswerBody)
-        answered = await self.intake.answer(agent, request_id, told.question, told.text, by)
+        answered = await self.intake.answer(agent, request_id, int(told.question), told.text, by)
         return respond(self.answers.request(answered))
 
     async def cancel(self, request: web.Request) -> web.Response:

@@ -70,7 +70,7 @@ class QuestionBody(Struct, frozen=True, forbid_unknown_fields=True):
 class AnswerBody(Struct, frozen=True, forbid_unknown_fields=True):
     """The agent's answer to the question with this number. People read it as its claim."""
 
-    question: Annotated[int, Meta(ge=1, le=QUESTIONS_MAX)]
+    question: Annotated[float, Meta(ge=1, le=QUESTIONS_MAX, multiple_of=1)]  # in JSON, 1.0 is whole too
     text: Said
 
 
