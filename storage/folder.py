@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from bot.core.policy import (
     read_directory,
     static_members,
 )
+from bot.core.people import absent
 from bot.core.terms import GroupName, PersonName, Registry, Request, Roster
 from bot.ports import Clock, InForce
 
@@ -77,29 +79,40 @@ class PolicyFolder:
     """The policy in force; fulfils `bot.ports.Policies`. An edit that does not load changes nothing."""
 
     def __init__(self, folder: Path, compiler: Compile, clock: Clock, usergroups: Usergroups | None) -> None:
-        """Load the folder; raises `PolicyBroken`: a server without a policy does not start."""
+        """Nothing is loaded before it is asked for: what stops agents and actions works without a policy."""
         self._folder = folder
         self._compile = compiler
         self._clock = clock
         self.usergroups = usergroups
-        self._stamp = _stamp(folder)
-        self._texts = read_folder(folder)
-        self._in_force = self._load(self._texts)
-        self._fixed = _Fixed(self._in_force)
+        self._stamp: Stamp = ()
+        self._texts: dict[str, str] = {}
+
+    @cached_property
+    def _in_force(self) -> InForce:
+        self._stamp = _stamp(self._folder)
+        self._texts = read_folder(self._folder)
+        return self._load(self._texts)
+
+    @cached_property
+    def _fixed(self) -> _Fixed:
+        return _Fixed(self._in_force)
 
     def current(self) -> InForce:
-        """Return the last good bundle and directory, and what is wrong with a newer one."""
+        """Return the last good bundle and directory, and what is wrong with a newer one.
+
+        The first call raises `PolicyBroken` if there is no good one: without a policy no server starts.
+        """
         return self._in_force
 
     async def check(self) -> bool:
         """Load the folder if it changed; return whether the policy in force, or its problem, did."""
+        before = self._in_force
         stamp = await asyncio.to_thread(_stamp, self._folder)
         if stamp == self._stamp:
             return False
         await asyncio.sleep(SETTLE)
         if stamp != await asyncio.to_thread(_stamp, self._folder):
             return False  # still being written; the next look finds it
-        before = self._in_force
         self._in_force = await asyncio.to_thread(self._reloaded, before)
         self._fixed = _Fixed(self._in_force)
         self._stamp = stamp
@@ -172,7 +185,8 @@ class PolicyFolder:
         people = self._fixed.people
         if any(separation.get(ref, kept_out) is None for ref in request.plan.separation):
             kept_out |= people  # whom to keep out is not known: nobody may review until it is
-        return Roster(people=people, groups=groups, barred=kept_out)
+        away = absent(registry, self._clock.now())
+        return Roster(people, groups, kept_out, away, self._fixed.deputies)
 
 
 class _Fixed:
@@ -180,6 +194,8 @@ class _Fixed:
 
     def __init__(self, force: InForce) -> None:
         self.people = frozenset(force.directory.people)
+        everybody = force.directory.people.items()
+        self.deputies = {name: frozenset(one.deputies) for name, one in everybody if one.deputies}
         self._force = force
         self._known: dict[GroupName, frozenset[PersonName] | None] = {}
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, select, update
 
-from bot.core.errors import Unknown
+from bot.core.errors import NotReady, Stale, Unknown
 from bot.core.terms import Entry, Key, PersonName, Registry
 from bot.ports import Link, RegistryEdit, Session
 from storage.database import Database
@@ -42,6 +42,7 @@ from storage.transaction import Transaction
 from storage.writer import Writer
 
 _VERSION = select(REGISTRY_HEAD.c.version)
+TRIES = 8  # an edit is stale only when another one won, so somebody always gets on
 _VERSION_TEXT = "SELECT version FROM registry_head"
 
 
@@ -75,6 +76,16 @@ class IdentityStore:
     async def edit(self, edit: RegistryEdit) -> None:
         """Insert or replace parts of the registry."""
         await self._writer.submit(lambda held: apply_edit(held, edit))
+
+    async def amend(self, make: Callable[[Registry], RegistryEdit]) -> None:
+        """Edit the registry as it stands."""
+        for _ in range(TRIES):
+            registry = await self.registry()
+            try:
+                return await self.edit(replace(make(registry), expected=registry.version))
+            except Stale:
+                continue
+        raise NotReady
 
     async def put_link(self, link: Link, entry: Entry) -> None:
         """Remember a sign-in link."""
@@ -162,6 +173,8 @@ def _documents(connection: Connection, table: Table) -> Sequence[bytes]:
 def apply_edit(held: Transaction, edit: RegistryEdit) -> None:
     """Write an edit, with its entry."""
     connection = held.connection
+    if edit.expected is not None and edit.expected != _version(connection):
+        raise Stale
     put(connection, AGENTS, [{"name": one.name, "document": document(one)} for one in edit.agents])
     put(connection, EXECUTORS, [{"name": one.name, "document": document(one)} for one in edit.executors])
     keys = _unrevived(connection, edit.keys)

@@ -76,7 +76,7 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
     """Open the store and put the services together; `clock` only in tests, else the database's.
 
     SQLite, a file of one process, is migrated here; PostgreSQL only by `python -m bot migrate`, so that a
-    rolling upgrade decides when. Raises `NotMigrated`, `PolicyBroken`, `KeysWrong`.
+    rolling upgrade decides when. Raises `NotMigrated`, `KeysWrong`; the policy loads when it is asked for.
     """
     await _migrated(settings)
     ids = RandomIds()

@@ -61,7 +61,8 @@ async def built(
 
 @asynccontextmanager
 async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
-    """Build the application on parts that are put together already."""
+    """Build the application on parts that are put together already; raises `PolicyBroken`."""
+    made.policies.current()
     gate = egress.anywhere if made.settings.egress_allow_private else egress.outward
     async with egress.session(gate) as outward:
         renderer = Renderer(TEMPLATES)

@@ -79,6 +79,7 @@ async def _workspaces(
         return
     try:
         policies = PolicyFolder(settings.policy, compile_condition, DatabaseClock(), None)
+        policies.current()
     except PolicyBroken:
         return  # another check has said so
     async for finding in _channels(workspaces, policies):

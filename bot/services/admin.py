@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from bot.core.errors import Conflict, Malformed, NotReady, Stale, Unknown, Unkno
 from bot.core.fingerprint import fingerprint, instance_name
 from bot.core.literal import identifier
 from bot.core.machine import Cancel, Revoke, step
+from bot.core.policy import Bundle, PolicyBroken, require_freezable
 from bot.core.terms import (
     Actor,
     Agent,
@@ -60,10 +61,6 @@ class Admin:
     ) -> str:
         """Register an agent and return its key; raises `Conflict`, `UnknownPerson`, `Malformed`."""
         named = AgentName(identifier(name))
-        registry = await self.store.registry()
-        _free(named, registry.agents, "agent")
-        if executes:
-            _free(named, registry.executors, "executor")
         people = frozenset(acts_for) or frozenset((owner,))
         for person in (owner, *people):
             self._require_person(person)
@@ -72,7 +69,14 @@ class Admin:
         secret, key = self._key(KeyKind.AGENT, name)
         own = (Executor(ExecutorName(named), None, (), now),) if executes else ()
         entry = self._entry("agents add", by, {"agent": named, "key": key.id}, {"owner": owner})
-        await self.store.edit(RegistryEdit(entry, agents=(agent,), executors=own, keys=(key,)))
+
+        def registered(registry: Registry) -> RegistryEdit:
+            _free(named, registry.agents, "agent")
+            if executes:
+                _free(named, registry.executors, "executor")
+            return RegistryEdit(entry, agents=(agent,), executors=own, keys=(key,))
+
+        await self.store.amend(registered)
         return secret
 
     async def pause(self, name: str, by: Actor) -> None:
@@ -84,39 +88,49 @@ class Admin:
         await self._change_agent(name, "agents resume", by, paused=False)
 
     async def _change_agent(self, name: str, command: str, by: Actor, *, paused: bool) -> None:
-        agent = (await self.store.registry()).agents.get(AgentName(name))
-        if agent is None:
-            raise Unknown(f"There is no agent {name}.")
-        changed = replace(agent, paused_at=self.clock.now() if paused else None)
         entry = self._entry(command, by, {"agent": name})
-        await self.store.edit(RegistryEdit(entry, agents=(changed,)))
+
+        def changed(registry: Registry) -> RegistryEdit:
+            agent = registry.agents.get(AgentName(name))
+            if agent is None:
+                raise Unknown(f"There is no agent {name}.")
+            return RegistryEdit(entry, agents=(replace(agent, paused_at=entry.at if paused else None),))
+
+        await self.store.amend(changed)
 
     # ── executors ────────────────────────────────────────────────────────────────────────────────
 
     async def add_executor(self, name: str, url: str | None, by: Actor) -> tuple[str, str]:
         """Register an executor; return its webhook secret (`whsec_…`) and its key."""
         named = ExecutorName(identifier(name))
-        registry = await self.store.registry()
-        _free(named, registry.executors, "executor")
         if url is not None and not url.startswith(("https://", "http://")):
             raise Malformed(f"{url} is not an http or https address.")
         webhook = self._webhook()
         secret, key = self._key(KeyKind.EXECUTOR, name)
         executor = Executor(named, url, (self.signer.seal(webhook.encode()),), self.clock.now())
         entry = self._entry("executors add", by, {"executor": named, "key": key.id}, {"url": url or ""})
-        await self.store.edit(RegistryEdit(entry, executors=(executor,), keys=(key,)))
+
+        def registered(registry: Registry) -> RegistryEdit:
+            _free(named, registry.executors, "executor")
+            return RegistryEdit(entry, executors=(executor,), keys=(key,))
+
+        await self.store.amend(registered)
         return webhook, secret
 
     async def rotate_webhook(self, name: str, by: Actor) -> str:
         """Return a new webhook secret; callbacks carry a signature by the one before it too."""
-        executor = (await self.store.registry()).executors.get(ExecutorName(name))
-        if executor is None:
-            raise Unknown(f"There is no executor {name}.")
         webhook = self._webhook()
-        sealed = (self.signer.seal(webhook.encode()), *executor.secrets[:1])
+        sealed = self.signer.seal(webhook.encode())
         entry = self._entry("executors rotate", by, {"executor": name})
-        changed = replace(executor, secrets=sealed, disabled_at=None)
-        await self.store.edit(RegistryEdit(entry, executors=(changed,)))
+
+        def rotated(registry: Registry) -> RegistryEdit:
+            executor = registry.executors.get(ExecutorName(name))
+            if executor is None:
+                raise Unknown(f"There is no executor {name}.")
+            secrets = (sealed, *executor.secrets[:1])
+            return RegistryEdit(entry, executors=(replace(executor, secrets=secrets, disabled_at=None),))
+
+        await self.store.amend(rotated)
         return webhook
 
     def _webhook(self) -> str:
@@ -138,55 +152,86 @@ class Admin:
 
     async def rotate(self, kind: KeyKind, name: str, by: Actor) -> str:
         """Return a new key; those before it work for another day. Those of an agent's instances stay."""
-        registry = await self.store.registry()
-        now = self.clock.now()
-        known, agent = _in_force(registry, kind, name), AgentName(name)
-        own = [k for k in known if instance_name(agent, k.hash) not in registry.executors]
-        held = [k for k in own if k.kind is kind]
-        if not held:
-            raise Unknown(f"There is no {kind.value} {name} with a key in force.")
-        ends = now + OVERLAP
-        old = tuple(replace(k, expires_at=min(k.expires_at or ends, ends)) for k in held)
+        ends = self.clock.now() + OVERLAP
         secret, key = self._key(kind, name)
-        await self.store.edit(RegistryEdit(self._issued(key, by), keys=(key, *old)))
+
+        def rotated(registry: Registry) -> RegistryEdit:
+            known, agent = _in_force(registry, kind, name), AgentName(name)
+            own = [k for k in known if instance_name(agent, k.hash) not in registry.executors]
+            held = [k for k in own if k.kind is kind]
+            if not held:
+                raise Unknown(f"There is no {kind.value} {name} with a key in force.")
+            old = (replace(k, expires_at=min(k.expires_at or ends, ends)) for k in held)
+            return RegistryEdit(self._issued(key, by), keys=(key, *old))
+
+        await self.store.amend(rotated)
         return secret
 
     async def revoke_key(self, key_id: str, by: Actor) -> None:
         """Revoke one key at once; raises `Unknown`."""
-        found = [k for k in (await self.store.registry()).keys.values() if k.id == key_id]
-        if not found:
-            raise Unknown(f"There is no key {key_id}; `keys list` shows their ids.")
-        await self._revoke(found, by)
+
+        def named(registry: Registry) -> list[Key]:
+            found = [k for k in registry.keys.values() if k.id == key_id]
+            if not found:
+                raise Unknown(f"There is no key {key_id}; `keys list` shows their ids.")
+            return found
+
+        await self._revoke(named, by)
 
     async def revoke_all(self, kind: KeyKind, name: str, by: Actor) -> int:
         """Revoke every key of a principal at once; return how many were in force."""
-        found = _in_force(await self.store.registry(), kind, name)
-        if not found:
-            raise Unknown(f"There is no {kind.value} {name} with a key in force.")
-        await self._revoke(found, by)
-        return len(found)
 
-    async def _revoke(self, keys: list[Key], by: Actor) -> None:
-        now = self.clock.now()
-        facts = {"keys": " ".join(key.id for key in keys)}
-        entry = Entry(kind=EntryKind.KEY_REVOKED, at=now, by=by, facts=facts)
-        revoked = tuple(replace(key, revoked_at=key.revoked_at or now) for key in keys)
-        await self.store.edit(RegistryEdit(entry, keys=revoked))
+        def held(registry: Registry) -> list[Key]:
+            found = _in_force(registry, kind, name)
+            if not found:
+                raise Unknown(f"There is no {kind.value} {name} with a key in force.")
+            return found
+
+        return await self._revoke(held, by)
+
+    async def _revoke(self, which: Callable[[Registry], list[Key]], by: Actor) -> int:
+        """Revoke the keys that `which` names as the registry stands; return how many."""
+        now, count = self.clock.now(), 0
+
+        def revoked(registry: Registry) -> RegistryEdit:
+            nonlocal count
+            keys = which(registry)
+            count = len(keys)
+            facts = {"keys": " ".join(key.id for key in keys)}
+            entry = Entry(kind=EntryKind.KEY_REVOKED, at=now, by=by, facts=facts)
+            return RegistryEdit(entry, keys=tuple(replace(k, revoked_at=k.revoked_at or now) for k in keys))
+
+        await self.store.amend(revoked)
+        return count
 
     # ── the kill switch and grants ───────────────────────────────────────────────────────────────
 
     async def freeze(self, pattern: str, reason: str, by: Actor) -> None:
-        """Stop actions that match `pattern` (`*` is everything): none is taken in, none redeemed."""
+        """Stop actions that match `pattern` (`*` is everything): none is taken in, none redeemed.
+
+        Raises `Malformed` for a pattern that would stop nothing.
+        """
+        require_freezable(pattern, self._catalog())
         freeze = Freeze(pattern, reason, by.name, self.clock.now())
         entry = self._entry("freeze", by, {"pattern": pattern}, {"reason": reason})
         await self.store.edit(RegistryEdit(entry, freeze=freeze))
 
     async def unfreeze(self, pattern: str, by: Actor) -> None:
         """Lift a freeze; raises `Unknown`."""
-        if all(freeze.pattern != pattern for freeze in (await self.store.registry()).freezes):
-            raise Unknown(f"Nothing is frozen under {pattern}.")
         entry = self._entry("unfreeze", by, {"pattern": pattern})
-        await self.store.edit(RegistryEdit(entry, unfreeze=pattern))
+
+        def lifted(registry: Registry) -> RegistryEdit:
+            if all(freeze.pattern != pattern for freeze in registry.freezes):
+                raise Unknown(f"Nothing is frozen under {pattern}.")
+            return RegistryEdit(entry, unfreeze=pattern)
+
+        await self.store.amend(lifted)
+
+    def _catalog(self) -> Bundle | None:
+        try:
+            return self.policies.current().bundle
+        except PolicyBroken:
+            return None  # what stops things works whatever state the policy is in
 
     async def revoke(self, request_id: RequestId, reason: str | None, by: Actor) -> Request:
         """Withdraw a request: a pending one is cancelled, an unused grant revoked."""

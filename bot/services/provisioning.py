@@ -101,7 +101,14 @@ class Provisioning:
     async def register(self, draft: Draft, by: Actor) -> None:
         """Store a new instance and its key."""
         entry = _issued(draft.key, by, {"instance": draft.id}, {"url": draft.executor.url or ""})
-        await self.store.edit(RegistryEdit(entry, executors=(draft.executor,), keys=(draft.key,)))
+
+        def registered(registry: Registry) -> RegistryEdit:
+            standing = registry.executors.get(draft.executor.name)
+            if standing is not None and standing.instance != draft.executor.instance:
+                raise KeyReused  # another wish under the same key came in while this one was verified
+            return RegistryEdit(entry, executors=(draft.executor,), keys=(draft.key,))
+
+        await self.store.amend(registered)
 
     def _executor(self, agent: Agent, hashed: str, wish: Wish) -> Executor:
         hook = wish.webhook

@@ -22,6 +22,30 @@ def test_an_agent_is_registered_listed_paused_and_locked_out(typed: Typed) -> No
     assert "\tlocked out\t0" in typed("agents", "list").out
 
 
+def test_what_stops_agents_and_actions_works_while_the_policy_does_not_load(
+    typed: Typed, install: Path
+) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana")
+    (install / "policy" / "bundle.yaml").write_text("rules: [")
+    assert typed("agents", "add", "other", "--owner", "ana").code == 1
+    assert typed("agents", "pause", "deployer").code == 0
+    assert typed("freeze", "db.*", "--reason", "incident").code == 0
+    assert typed("freeze", "*", "--reason", "incident").code == 0
+    assert typed("agents", "revoke", "deployer").code == 0
+    assert typed("unfreeze", "*").code == 0
+
+
+@pytest.mark.parametrize("pattern", ["DB.*", "db.migrat", "db.migrate ", "d b", "", "db.?"])
+def test_a_freeze_that_would_stop_nothing_is_refused_and_says_what_there_is(
+    typed: Typed, pattern: str
+) -> None:
+    said = typed("freeze", pattern, "--reason", "incident")
+    assert said.code == 1
+    assert "db.migrate" in said.err or "such as db.* or *" in said.err
+    for good in ("db.*", "*", "*.refund", "db.migrate"):
+        assert typed("freeze", good, "--reason", "incident").code == 0
+
+
 def test_two_agents_cannot_share_a_name(typed: Typed) -> None:
     typed("agents", "add", "deployer", "--owner", "ana")
     said = typed("agents", "add", "deployer", "--owner", "bo")

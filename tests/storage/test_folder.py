@@ -53,7 +53,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def opened(folder: Path, slack: Slack | None = None, clock: FakeClock | None = None) -> PolicyFolder:
-    return PolicyFolder(folder, compile_condition, clock or FakeClock(), slack)
+    policies = PolicyFolder(folder, compile_condition, clock or FakeClock(), slack)
+    policies.current()  # as the server does when it starts
+    return policies
 
 
 def edit(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import Unknown
+from bot.core.errors import Stale, Unknown
 from bot.core.log import unseal
 from bot.core.terms import (
     Actor,
@@ -22,6 +22,7 @@ from bot.core.terms import (
     KeyKind,
     PersonName,
     Proof,
+    Registry,
     Surface,
 )
 from bot.ports import Link, RegistryEdit, Session
@@ -85,6 +86,31 @@ async def test_a_revoked_key_is_out_of_force_for_everyone_who_asks_afterwards(re
         assert (await two.registry()).keys[KEY.hash] == revoked
     asking = False
     await asyncio.gather(*askers)
+
+
+async def test_an_edit_decided_on_an_older_registry_is_stale(replica: Open) -> None:
+    one, two = await replica(), await replica()
+    await one.edit(RegistryEdit(admin_entry(), (DEPLOYER,)))
+    read = (await two.registry()).version
+    await one.edit(RegistryEdit(admin_entry(), (replace(DEPLOYER, paused_at=NOON),)))
+    size = await one.size()
+    with pytest.raises(Stale):
+        await two.edit(RegistryEdit(admin_entry(), (replace(DEPLOYER, per_minute=1),), expected=read))
+    assert (await two.registry()).agents[AGENT].paused_at == NOON
+    assert await one.size() == size
+
+
+async def test_no_edit_undoes_another_one_made_at_the_same_time(replica: Open) -> None:
+    one, two = await replica(), await replica()
+    await one.edit(RegistryEdit(admin_entry(), (replace(DEPLOYER, per_minute=0),)))
+
+    def raised(registry: Registry) -> RegistryEdit:
+        agent = registry.agents[AGENT]
+        return RegistryEdit(admin_entry(), (replace(agent, per_minute=agent.per_minute + 1),))
+
+    for _ in range(10):
+        await asyncio.gather(*(store.amend(raised) for store in (one, two, one, two)))
+    assert (await two.registry()).agents[AGENT].per_minute == 40
 
 
 async def test_the_registry_is_the_same_object_until_it_is_edited(store: DatabaseStore) -> None:

@@ -4,6 +4,7 @@ from bot.core.policy.bundle import read_bundle
 from bot.core.policy.cases import Case, CaseResult, Play, read_cases, run_cases, uncovered
 from bot.core.policy.directory import read_directory
 from bot.core.policy.explaining import Considered, Explanation, explain
+from bot.core.policy.freezing import frozen_by, require_freezable
 from bot.core.policy.model import (
     Bundle,
     Compile,
@@ -13,7 +14,7 @@ from bot.core.policy.model import (
     Together,
     matches_pattern,
 )
-from bot.core.policy.planning import Commit, candidates, denies, frozen_by, plan
+from bot.core.policy.planning import Commit, candidates, denies, plan
 from bot.core.policy.problems import PolicyBroken, Problem
 from bot.core.policy.quorums import barred, satisfiable
 from bot.core.policy.references import parts, people_of, static_members
@@ -46,6 +47,7 @@ __all__ = [
     "read_bundle",
     "read_cases",
     "read_directory",
+    "require_freezable",
     "run_cases",
     "satisfiable",
     "schema",

@@ -11,7 +11,7 @@ from bot.core.durations import iso_duration
 from bot.core.errors import ActsForNobody, Malformed, NotItsExecutor
 from bot.core.policy.judging import Facts, facts, matching, mismatch, use
 from bot.core.policy.merging import Demands
-from bot.core.policy.model import ActionType, Bundle, Directory, Otherwise, Rule, matches_pattern
+from bot.core.policy.model import ActionType, Bundle, Directory, Otherwise, Rule
 from bot.core.policy.validating import validate
 from bot.core.terms import (
     Agent,
@@ -20,7 +20,6 @@ from bot.core.terms import (
     Effect,
     Escalation,
     ExecutorName,
-    Freeze,
     GroupName,
     Parameter,
     PersonName,
@@ -239,8 +238,3 @@ def denies(
         return tuple(rule.id for rule in judged.rules)
     known = request.action.name in bundle.actions
     return (RuleId("defaults.no_match" if known else "defaults.unknown_action"),)
-
-
-def frozen_by(freezes: Iterable[Freeze], action: str) -> Freeze | None:
-    """Return the first freeze that covers an action."""
-    return next((freeze for freeze in freezes if matches_pattern(freeze.pattern, action)), None)

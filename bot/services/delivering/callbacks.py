@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.core import effects
-from bot.core.terms import SYSTEM, CallbackKind, Entry, EntryKind, ExecutorName, State
+from bot.core.errors import Unknown
+from bot.core.terms import SYSTEM, CallbackKind, Entry, EntryKind, ExecutorName, Registry, State
 from bot.ports import Claimed, Never, RegistryEdit
 from bot.services.delivering.outside import Outside
 
@@ -37,10 +39,14 @@ class Callbacks:
         """The address answered 410: it wants no more callbacks, until an admin says otherwise."""
         name = row.send.address.removeprefix("executor:")
         now = self.outside.clock.now()
-        executor = (await self.outside.store.registry()).executors.get(ExecutorName(name))
-        if executor is not None:
-            facts = {"command": "executors disable", "executor": name, "cause": "410"}
-            entry = Entry(kind=EntryKind.ADMIN, at=now, by=SYSTEM, facts=facts)
-            await self.outside.store.edit(
-                RegistryEdit(entry, executors=(replace(executor, disabled_at=now),))
-            )
+        facts = {"command": "executors disable", "executor": name, "cause": "410"}
+        entry = Entry(kind=EntryKind.ADMIN, at=now, by=SYSTEM, facts=facts)
+
+        def disabled(registry: Registry) -> RegistryEdit:
+            executor = registry.executors.get(ExecutorName(name))
+            if executor is None:
+                raise Unknown
+            return RegistryEdit(entry, executors=(replace(executor, disabled_at=now),))
+
+        with suppress(Unknown):
+            await self.outside.store.amend(disabled)
