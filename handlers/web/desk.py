@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.core.card import card
 from bot.core.errors import Malformed, Refusal, Unknown
 from bot.core.machine import counted
-from bot.core.terms import Digest, ReasonRule, Request, RequestId, State, Verdict
+from bot.core.terms import Digest, Look, ReasonRule, Request, RequestId, State, Verdict
 from bot.services.reviewing import Reviewing
 from handlers import record
 from handlers.problems import status
@@ -21,8 +21,8 @@ ID = re.compile(r"req_[0-9a-f]{32}")
 REASON_MAX = 2000  # characters
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 HINTS = {
-    ReasonRule.OPTIONAL: "Optional; a comment needs it.",
-    ReasonRule.ON_DENY: "Needed to deny or to comment.",
+    ReasonRule.OPTIONAL: "Optional; a comment or a question needs it.",
+    ReasonRule.ON_DENY: "Needed to deny, to comment or to ask.",
     ReasonRule.REQUIRED: "This policy wants a reason with every verdict.",
 }
 
@@ -62,10 +62,15 @@ class Desk:
             raise Malformed(f"A reason has at most {REASON_MAX:,} characters; this one has {len(reason):,}.")
         if CONTROL.search(reason):
             raise Malformed("The reason holds control characters; type it again without them.")
-        try:
-            verdict = Verdict(form.get("verdict", ""))
-        except ValueError as error:
-            raise Malformed("Choose Approve, Deny or Comment.") from error
+        match form.get("verdict", ""):
+            case "ask":
+                await self._reviewing.ask(found.id, visitor.name, reason, visitor.actor())
+                return
+            case "look":
+                await self._reviewing.look(found.id, visitor.name, visitor.actor())
+                return
+            case said:
+                verdict = _verdict(said)
         seen = Digest(form.get("digest", ""))
         await self._reviewing.decide(
             found.id, visitor.name, verdict, reason.strip() or None, seen, visitor.actor(), complete=True
@@ -88,12 +93,20 @@ class Desk:
             "waiting": waiting,
             "may_act": waiting and await self._site.viewing.may_act(found, visitor.name),
             "may_take_back": waiting and _approved_here(found, visitor),
+            "may_look": waiting and not any(look.person == visitor.name for look in _open_looks(found)),
             "standing": _standing(found, visitor, waiting),
             "hint": HINTS[found.plan.reason_rule],
             "refusal": refusal,
             "typed": typed,
         }
         return self._site.page("request", visitor, values, status(refusal) if refusal else 200)
+
+
+def _verdict(said: str) -> Verdict:
+    try:
+        return Verdict(said)
+    except ValueError as error:
+        raise Malformed("Choose Approve, Deny, Comment, Ask or I'm looking.") from error
 
 
 def request_id(request: web.Request) -> RequestId:
@@ -114,6 +127,11 @@ def _approved_here(found: Request, visitor: Visitor) -> bool:
         and found.stage_index < len(stages)
         and before.stage == stages[found.stage_index].name
     )
+
+
+def _open_looks(found: Request) -> list[Look]:
+    stages = found.plan.stages[found.stage_index : found.stage_index + 1]
+    return [look for look in found.looks if look.stage in [stage.name for stage in stages]]
 
 
 def _standing(found: Request, visitor: Visitor, waiting: bool) -> str:

@@ -10,7 +10,18 @@ from datetime import datetime
 from bot.core.literal import visible
 from bot.core.machine import counted
 from bot.core.policy import Directory
-from bot.core.terms import GroupName, PersonName, Request, Review, Stage, State, Surface, Verdict
+from bot.core.terms import (
+    GroupName,
+    Look,
+    PersonName,
+    Question,
+    Request,
+    Review,
+    Stage,
+    State,
+    Surface,
+    Verdict,
+)
 from bot.ports import Policies
 
 HUES = 10
@@ -97,6 +108,8 @@ def story(request: Request, directory: Directory) -> list[Moment]:
     asked = face(request.subject.agent, directory)
     moments = [Moment(request.created_at, "asked", asked, f"{asked.title} asked")]
     moments += [_reviewed(review, directory) for review in request.reviews]
+    moments += [moment for one in request.questions for moment in _questioned(one, asked, directory)]
+    moments += [_looked(look, directory) for look in request.looks]
     moments += _ending(request)
     moments += _running(request, directory)
     return sorted(moments, key=lambda moment: moment.at)
@@ -122,6 +135,21 @@ def _reviewed(review: Review, directory: Directory) -> Moment:
     return Moment(
         review.at, review.verdict.value, who, f"{who.title} {verb}", text, SURFACES[review.by.surface]
     )
+
+
+def _questioned(question: Question, agent: Face, directory: Directory) -> Iterator[Moment]:
+    """Yield the question, and that it was answered: the answer itself stands with the agent's claims."""
+    who = face(question.person, directory)
+    text, way = visible(question.text)[0], SURFACES[question.by.surface]
+    yield Moment(question.at, "question", who, f"{who.title} asked {agent.title}", text, way)
+    if question.answered_at is not None:
+        what = f"{agent.title} answered question {question.number}"
+        yield Moment(question.answered_at, "asked", agent, what)
+
+
+def _looked(look: Look, directory: Directory) -> Moment:
+    who = face(look.person, directory)
+    return Moment(look.at, "look", who, f"{who.title} looked at it")
 
 
 def _ending(request: Request) -> Iterator[Moment]:
