@@ -161,7 +161,9 @@ def _wait_rows(request: Request) -> list[dict[str, Any]]:
     if request.state is not State.PENDING:
         return []
     stages = request.plan.stages[request.stage_index : request.stage_index + 1]
-    named = [*(one for stage in stages for one in stage.approvers), *request.added]
+    here = {stage.name for stage in stages}
+    deputies = [f"person:{one.deputy}" for one in request.delegations if one.stage in here]
+    named = [*(one for stage in stages for one in stage.approvers), *request.added, *deputies]
     # Who is in all of `group:dba&leads` looks for each of the two.
     references = dict.fromkeys(part for one in named for part in sorted(parts(one)))
     return [

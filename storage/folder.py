@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from bot.core.people import absent
 from bot.core.policy import (
     Compile,
     Directory,
@@ -21,7 +22,6 @@ from bot.core.policy import (
     read_directory,
     static_members,
 )
-from bot.core.people import absent
 from bot.core.terms import GroupName, PersonName, Registry, Request, Roster
 from bot.ports import Clock, InForce
 
@@ -103,6 +103,10 @@ class PolicyFolder:
         The first call raises `PolicyBroken` if there is no good one: without a policy no server starts.
         """
         return self._in_force
+
+    async def trial(self) -> InForce:
+        """Load the folder as it lies there, without putting it in force; raises `PolicyBroken`."""
+        return await asyncio.to_thread(lambda: self._load(read_folder(self._folder)))
 
     async def check(self) -> bool:
         """Load the folder if it changed; return whether the policy in force, or its problem, did."""
@@ -186,7 +190,9 @@ class PolicyFolder:
         if any(separation.get(ref, kept_out) is None for ref in request.plan.separation):
             kept_out |= people  # whom to keep out is not known: nobody may review until it is
         away = absent(registry, self._clock.now())
-        return Roster(people, groups, kept_out, away, self._fixed.deputies)
+        side = (request.owner, live_owner, request.subject.on_behalf_of)
+        gone = frozenset(one for one in side if one is not None) - people
+        return Roster(people, groups, kept_out, away, self._fixed.deputies, gone)
 
 
 class _Fixed:

@@ -66,7 +66,7 @@ class ReviewRow(Row, table=True):
 
 
 class WaitRow(Row, table=True):
-    """Whom a pending request waits for: its open stage's approvers and those that escalations added."""
+    """Whom a pending request waits for: its open stage's approvers, whom escalations added, and deputies."""
 
     __tablename__ = "waits"
     __table_args__: ClassVar[Any] = (Index("waits_soonest", "reference", "expires_at", "request_id"),)
@@ -177,6 +177,22 @@ class PostedRow(Row, table=True):
     place: str = Field(sa_type=Line)
     message: str = Field(sa_type=Line)
     version: int = Field(sa_type=Whole)
+    stamp: str = Field(sa_type=Line)
+
+
+class StandRow(Row, table=True):
+    """How a request is shown at an address (`bot.ports.Form`), and whose message that is."""
+
+    __tablename__ = "stands"
+    __table_args__: ClassVar[Any] = (
+        Index("stands_by_form", "address", "form", "at"),
+        Index("stands_by_leader", "leader", "address"),
+    )
+    request_id: str = Field(sa_type=Line, primary_key=True)
+    address: str = Field(sa_type=Line, primary_key=True)
+    form: str = Field(sa_type=Line)
+    leader: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
 
 
 class CounterRow(Row, table=True):
@@ -357,3 +373,4 @@ INSTALLATIONS, LEAVES = table(InstallationRow), table(LeaveRow)
 ABSENCES, QUIET_HOURS = table(AbsenceRow), table(QuietRow)
 ACCOUNTS, PAIRINGS = table(AccountRow), table(PairingRow)
 CONVERSATIONS, POSTINGS = table(ConversationRow), table(PostingRow)
+STANDS = table(StandRow)

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 
 from bot.core.policy import satisfiable
-from bot.core.terms import GroupName, PersonName, Request, Review, Roster, Stage, Verdict
+from bot.core.terms import GroupName, PersonName, Registry, Request, Review, Roster, Stage, Verdict
+
+
+def absent(registry: Registry, now: datetime) -> dict[PersonName, PersonName | None]:
+    """Return who is away at this instant, and whom each asked to stand in."""
+    absences = registry.absences.values()
+    return {one.person: one.deputy for one in absences if one.from_at <= now < one.until_at}
 
 
 def resolve(references: Iterable[str], roster: Roster) -> frozenset[PersonName]:
@@ -28,6 +35,8 @@ def resolve(references: Iterable[str], roster: Roster) -> frozenset[PersonName]:
 
 def barred(request: Request, roster: Roster) -> frozenset[PersonName]:
     """Return whom separation keeps from reviewing: as frozen when it was asked, and as things stand now."""
+    if roster.gone:
+        return roster.people
     subject = request.subject
     mine = {PersonName(subject.agent), request.owner}
     return roster.barred | (mine if subject.on_behalf_of is None else mine | {subject.on_behalf_of})
@@ -171,6 +180,8 @@ def shortage(request: Request, roster: Roster) -> str | None:
     left = list(request.plan.stages[request.stage_index :])
     if not left:
         return "No rule names an approver for this action."
+    if roster.gone:
+        return f"{' and '.join(sorted(roster.gone))} is not in the directory any more; whose side is this on?"
     if request.added:
         left = [replace(stage, approvers=references(request, stage)) for stage in left]
     if approvals := tally(request, left[0].name)[0]:

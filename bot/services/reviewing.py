@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.core import effects
 from bot.core.card import card, content_digest
 from bot.core.errors import DirectoryStale, NotReady, Refusal, Stale
-from bot.core.machine import Command, Decide, Inquire, Looking, step
+from bot.core.machine import Command, Decide, Delegate, Inquire, Looking, step
 from bot.core.terms import Actor, Change, Digest, EntryKind, PersonName, Request, RequestId, Roster, Verdict
 from bot.ports import Clock, InForce, Policies, Store
 
@@ -21,7 +21,7 @@ Making = Callable[[Request, Roster, datetime], Command]
 
 @dataclass(frozen=True, slots=True)
 class Reviewing:
-    """Approve, deny, comment, ask, look."""
+    """Approve, deny, comment, ask, look, delegate."""
 
     store: Store
     policies: Policies
@@ -59,6 +59,14 @@ class Reviewing:
         """Let reminders wait for an approver who reads; raises the `Refusal`, after its audit entry."""
         return await self._done(
             request_id, "look", lambda _request, roster, _now: Looking(person, roster, by), by
+        )
+
+    async def delegate(
+        self, request_id: RequestId, person: PersonName, deputy: PersonName, by: Actor
+    ) -> Request:
+        """Let somebody decide in an approver's place, here; raises the `Refusal`, after its audit entry."""
+        return await self._done(
+            request_id, "delegate", lambda _request, roster, _now: Delegate(person, deputy, roster, by), by
         )
 
     async def _done(self, request_id: RequestId, what: str, command: Making, by: Actor) -> Request:

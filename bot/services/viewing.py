@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.errors import Unknown
-from bot.core.machine import counted
-from bot.core.people import approvers, barred, resolve
+from bot.core.people import absent, resolve, seats
 from bot.core.terms import GroupName, PersonName, Registry, Request, RequestId, State
 from bot.ports import Clock, Policies, Store
 
@@ -42,11 +41,13 @@ class Viewing:
             return True
         if any(review.person == person for review in request.reviews):
             return True
+        if person in request.told:
+            return True
         roster = await self.policies.roster(request, registry)
         named = [reference for stage in request.plan.stages for reference in stage.approvers]
         for fired in request.plan.escalations[: request.escalated]:
             named += (*fired.remind, *fired.add)  # whoever was reminded follows the link
-        return person in resolve(named, roster)
+        return person in resolve(named, roster) or person in seats(request, roster)
 
     async def may_act(self, request: Request, person: PersonName) -> bool:
         """Say whether this person's approval or denial would count now."""
@@ -56,13 +57,12 @@ class Viewing:
         if request.state is not State.PENDING or self.clock.now() >= request.expires_at:
             return False
         roster = await self.policies.roster(request, registry)
-        eligible = approvers(request, roster) - barred(request, roster)
-        return person in eligible and person not in counted(request)
+        return person in seats(request, roster)
 
     async def inbox(self, person: PersonName, limit: int = 50) -> list[Request]:
         """Return pending requests that wait for this person, soonest deadline first."""
-        references, registry = await self._references(person), await self.store.registry()
-        looked = limit
+        registry, looked = await self.store.registry(), limit
+        references = await self._references(_stood_in_for(person, absent(registry, self.clock.now())))
         while True:
             waiting = await self.store.waiting_for(references, looked)
             mine = [request for request in waiting if await self._may_act(request, person, registry)]
@@ -70,10 +70,10 @@ class Viewing:
                 return mine[:limit]
             looked = min(looked * 4, WAITING_MAX)  # their own and those they have reviewed stood before
 
-    async def _references(self, person: PersonName) -> list[str]:
+    async def _references(self, people: frozenset[PersonName]) -> list[str]:
         names = self.policies.current().bundle.groups
-        groups = [name for name in names if person in (await self.policies.members(name) or ())]
-        return [f"person:{person}", *(f"group:{name}" for name in groups)]
+        groups = [name for name in names if people & (await self.policies.members(name) or frozenset())]
+        return [*(f"person:{name}" for name in sorted(people)), *(f"group:{name}" for name in groups)]
 
     async def coded(self, code: str, person: PersonName) -> list[Request]:
         """Return the requests with this short code that a person may see, newest first."""
@@ -111,3 +111,12 @@ class Viewing:
                 return seen, None
             looked += len(page)
         return seen, before
+
+
+def _stood_in_for(person: PersonName, away: Mapping[PersonName, PersonName | None]) -> frozenset[PersonName]:
+    """Return a person and everybody whose absence leads to them."""
+    found, new = frozenset[PersonName](), frozenset({person})
+    while new:
+        found |= new
+        new = frozenset(giver for giver, deputy in away.items() if deputy in new) - found
+    return found
