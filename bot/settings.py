@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -64,6 +66,19 @@ class Settings(BaseSettings):
         default="https://slack.com/api/",
         description="Slack's Web API; another one only for tests and GovSlack.",
     )
+    teams_app_id: str | None = Field(default=None, description="The bot's app id; turns Teams on.")
+    teams_app_secret: SecretStr | None = Field(default=None, description="The app's client secret.")
+    teams_tenant_id: str | None = Field(
+        default=None, description="The one tenant whose people may review, and where the app is registered."
+    )
+    teams_openid_metadata_url: str = Field(
+        default="https://login.botframework.com/v1/.well-known/openidconfiguration",
+        description="Names the keys that sign Teams' calls; another one only for tests.",
+    )
+    teams_login_url: str = Field(
+        default="https://login.microsoftonline.com",
+        description="Where Entra gives the app its token; another one only for tests.",
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -98,6 +113,18 @@ class Settings(BaseSettings):
             raise ValueError("ASSENT_SLACK_BOT_TOKEN is missing; see Install App of the Slack app")
         return self
 
+    @model_validator(mode="after")
+    def _whole_teams(self) -> Self:
+        needed = {
+            "ASSENT_TEAMS_APP_ID": self.teams_app_id,
+            "ASSENT_TEAMS_APP_SECRET": self.teams_app_secret,
+            "ASSENT_TEAMS_TENANT_ID": self.teams_tenant_id,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if missing and len(missing) < len(needed):
+            raise ValueError(f"{' and '.join(missing)} is missing; docs/teams.md says where it stands")
+        return self
+
 
 def read(environment_file: Path | None = Path(".env")) -> Settings:
     """Read the environment and `.env`; raises `SettingsWrong` naming the option and what to do."""
@@ -120,6 +147,18 @@ def _refuse_unknown(environment_file: Path | None) -> None:
         close = difflib.get_close_matches(name.upper(), known, n=1)
         hint = f" Did you mean {close[0]}?" if close else " `python -m bot settings` lists them all."
         raise SettingsWrong(f"{name} is not a setting of Assent.{hint}")
+
+
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Undo what is done to the environment meanwhile: a library reads `.env` into it when it is imported."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def no_egress_proxy() -> dict[str, str]:
