@@ -86,6 +86,10 @@ class Policies(Protocol):
         """Return a group's people, or None while its source does not answer."""
         ...
 
+    async def trial(self) -> InForce:
+        """Load the folder as it lies there, without putting it in force; raises `PolicyBroken`."""
+        ...
+
 
 # ── the store ────────────────────────────────────────────────────────────────────────────────────
 
@@ -204,7 +208,7 @@ class Pairing:
     """A chat account on its way to being linked; stored under the SHA-256 of its one-time token.
 
     `browser` is the session that opened the link, the only one that may confirm it; then `person` is its
-    person, and `code` the SHA-256 of what the account must type. Each wrong code takes a try.
+    person, and `code` what stands for what the account must type. Each wrong code takes a try.
     """
 
     hash: str
@@ -441,8 +445,12 @@ class Stands(Protocol):
         """Give a card to the next identical request, which is then shown; False if that has one already."""
         ...
 
-    async def pass_on(self, claimed: Claimed, to: Sequence[RequestId], now: datetime) -> None:
-        """Show others at the address in the place of the claimed row's request."""
+    async def free(self, claimed: Claimed, heir: RequestId, now: datetime) -> None:
+        """Let the next identical request be shown by itself, once; the claimed row is still to be finished."""
+        ...
+
+    async def pass_on(self, claimed: Claimed, to: RequestId, now: datetime) -> None:
+        """Show another at the address in the place of the claimed row's request."""
         ...
 
     async def lines(self, leader: RequestId, address: str) -> list[Request]:

@@ -46,7 +46,7 @@ class Loops:
         self._parts.store.on_earlier(self._earlier)
         self._sweeper.every(CHECKPOINT_EVERY, self.checkpoint, "checkpoint")
         self._sweeper.every(REFUSALS_EVERY, self._parts.refusing.catch_up, "refusals")
-        self._sweeper.every(POLICY_EVERY, self._reload, "policy")
+        self._sweeper.every(POLICY_EVERY, self.reload, "policy")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
         self._sweeper.start()
         self._postman.start()
@@ -114,9 +114,11 @@ class Loops:
         private = {"problem": force.problem} if force.problem else {}
         entry = Entry(kind=kind, at=now, by=SYSTEM, policy_digest=force.bundle.digest, private=private)
         await self._parts.store.commit(Change(after=None, expected=None, entries=(entry,)))
+        await self._parts.linking.forget_leavers()
         log.info(kind.value, bundle=force.bundle.digest)
 
-    async def _reload(self) -> None:
+    async def reload(self) -> None:
+        """Put an edit of the policy folder in force, if there is one and it loads."""
         if await self._parts.policies.check():
             await self.loaded()
 

@@ -13,12 +13,14 @@ from bot.conditions import compile_condition
 from bot.ids import RandomIds
 from bot.keys import Keys
 from bot.ports import Clock
+from bot.services.absence import Absences
 from bot.services.admin import Admin
 from bot.services.auditing import Auditing
 from bot.services.entering import Entering
 from bot.services.granting import Granting, LogTrust
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
+from bot.services.linking import Linking
 from bot.services.provisioning import Provisioning
 from bot.services.refusing import Refusing
 from bot.services.reviewing import Reviewing
@@ -69,6 +71,8 @@ class Parts:
     admin: Admin
     provisioning: Provisioning
     auditing: Auditing
+    absences: Absences
+    linking: Linking
 
 
 @asynccontextmanager
@@ -120,6 +124,8 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         entering=Entering(store, policies, clock, ids),
         admin=Admin(store, policies, clock, ids, keys),
         provisioning=Provisioning(store, clock, ids, keys),
+        absences=Absences(store, policies, clock),
+        linking=Linking(store, policies, clock, ids, keys),
         auditing=Auditing(store, clock, keys, CheckpointFolder(settings.checkpoints)),
     )
 

@@ -4,12 +4,12 @@
     ├── Malformed               the bytes or values are not what the door takes        400
     ├── Unauthenticated         no credential, or one that is not in force             401
     ├── Forbidden               known, but not allowed                                 403
-    │   ├── NotYours … NotAnApprover, OwnRequest, UnknownPerson, NoReviewsByMachines
+    │   ├── NotYours … NotAnApprover, OwnRequest, SideGone, UnknownPerson, NoReviewsByMachines
     │   └── ActsForNobody, NotItsExecutor
     ├── Unknown                 not there, or not for your eyes                        404
     ├── Conflict                true a moment ago, or of another request               409
     │   ├── AlreadyDecided, TooLate, AlreadyReviewed, OtherDigest, ReasonMissing
-    │   ├── AlreadyAsked, EnoughAsked, AlreadyAnswered, AlreadyLooking
+    │   ├── EnoughSaid, AlreadyAsked, EnoughAsked, AlreadyAnswered, AlreadyLooking
     │   ├── KeyReused, NotRedeemable, AlreadyRedeemed, Lapsed, Revoked
     │   ├── DigestMismatch, PolicyDenies, Frozen
     │   └── NotReleased, AlreadyReported, NotDue (the clock came early; never shown)
@@ -86,6 +86,10 @@ class OwnRequest(Forbidden):
     """Nobody may review a request they made, that was made for them, or that their agent made."""
 
 
+class SideGone(Forbidden):
+    """Nobody may review for somebody who is in the directory no more, or there under another name."""
+
+
 class UnknownPerson(Forbidden):
     """This account belongs to nobody in the directory, so it cannot review."""
 
@@ -160,6 +164,14 @@ class AlreadyLooking(Conflict):
 
 class MustReadAll(Conflict):
     """This card cannot show everything that would run; open the full page to approve."""
+
+
+class EnoughSaid(Conflict):
+    """This request has as many comments as it takes; say it where you talk to each other."""
+
+
+class AlreadyLinked(Conflict):
+    """This account already belongs to somebody."""
 
 
 class KeyReused(Conflict):
