@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.cli.call import Call, operator
 from bot.cli.claude import KEY, claude_settings
 from bot.cli.parser import Chapter, Command
-from bot.core.terms import Agent, Executor, Key, KeyKind, PersonName, Registry
+from bot.core.terms import Agent, AgentName, Executor, Key, KeyKind, PersonName, Registry
 
 OVERLAP = "the one before it works for another day"
 
@@ -49,6 +49,17 @@ async def list_agents(call: Call) -> int:
     rows = [_agent_row(agent, registry, now) for _, agent in sorted(registry.agents.items())]
     titles = ("AGENT", "OWNER", "ACTS FOR", "STATE", "KEYS", "REGISTERED")
     call.terminal.table(titles, rows, "No agent yet: agents add NAME --owner PERSON.")
+    return 0
+
+
+async def own(call: Call) -> int:
+    """Give an agent another owner."""
+    name, owner = call.args.name, PersonName(call.args.owner)
+    async with call.parts() as parts:
+        await parts.admin.own(name, owner, operator())
+        acts_for = (await parts.store.registry()).agents[AgentName(name)].acts_for
+    call.terminal.good(f"{name} belongs to {owner}, who reviews nothing that it asks for.")
+    call.terminal.say(f"It acts for: {', '.join(sorted(acts_for))}.", "dim")
     return 0
 
 
@@ -175,6 +186,11 @@ def _agent_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def _own_arguments(parser: ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("--owner", metavar="PERSON", required=True, help="who answers for it from now on")
+
+
 def _executor_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="as the policy's catalog calls it")
     parser.add_argument("--url", metavar="URL", help="where it is called back; without one it asks itself")
@@ -203,6 +219,13 @@ CHAPTER = Chapter(
             _name,
         ),
         Command("agents list", "show every agent", list_agents, ("agents list",)),
+        Command(
+            "agents own",
+            "give an agent another owner",
+            own,
+            ("agents own deployer --owner bo",),
+            _own_arguments,
+        ),
         Command("agents pause", "stop an agent from asking", pause, ("agents pause deployer",), _name),
         Command("agents resume", "let a paused agent ask again", resume, ("agents resume deployer",), _name),
         Command("agents rotate", "give an agent a new key", rotate_agent, ("agents rotate deployer",), _name),

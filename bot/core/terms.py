@@ -372,9 +372,7 @@ class Request:
     escalated: int = 0  # how many of the plan's escalations have fired
     stage_escalated: bool = False  # whether the open stage has passed its `within`
     added: tuple[str, ...] = ()  # approvers that escalations added, to whichever stages
-    told: tuple[
-        PersonName, ...
-    ] = ()  # who hold a card of their own: an escalation or a giver named them
+    told: tuple[PersonName, ...] = ()  # who hold a card of their own: an escalation or a giver named them
     unsatisfiable: str | None = None  # why no quorum can be met as people stand
     reviews: tuple[Review, ...] = ()
     delegations: tuple[Delegation, ...] = ()
@@ -395,7 +393,8 @@ class Roster:
     `groups` maps each group the plan names to its people; `None` for one whose source does not answer,
     which counts as empty. `barred` are the people whom separation keeps from reviewing as things stand now.
     `away` are the people who are absent now, with whom they asked to stand in; `deputies` are those whom the
-    directory lets stand in for each person.
+    directory lets stand in for each person. `gone` are those of the requester's side whom the directory no
+    longer names: they may be there under another name, so while there are any nobody may review.
     """
 
     people: frozenset[PersonName]
@@ -403,6 +402,7 @@ class Roster:
     barred: frozenset[PersonName]
     away: Mapping[PersonName, PersonName | None] = field(default_factory=dict)
     deputies: Mapping[PersonName, frozenset[PersonName]] = field(default_factory=dict)
+    gone: frozenset[PersonName] = frozenset()
 
 
 # ── what a change leaves behind ──────────────────────────────────────────────────────────────────

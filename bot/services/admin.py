@@ -79,22 +79,28 @@ class Admin:
         await self.store.amend(registered)
         return secret
 
+    async def own(self, name: str, owner: PersonName, by: Actor) -> None:
+        """Give an agent another owner; raises `Unknown`, `UnknownPerson`. Whom it acts for stays as it is."""
+        self._require_person(owner)
+        entry = self._entry("agents own", by, {"agent": name}, {"owner": owner})
+        await self._change_agent(name, entry, lambda agent: replace(agent, owner=owner))
+
     async def pause(self, name: str, by: Actor) -> None:
         """Stop an agent from asking until it is resumed."""
-        await self._change_agent(name, "agents pause", by, paused=True)
+        entry = self._entry("agents pause", by, {"agent": name})
+        await self._change_agent(name, entry, lambda agent: replace(agent, paused_at=entry.at))
 
     async def resume(self, name: str, by: Actor) -> None:
         """Let a paused agent ask again."""
-        await self._change_agent(name, "agents resume", by, paused=False)
+        entry = self._entry("agents resume", by, {"agent": name})
+        await self._change_agent(name, entry, lambda agent: replace(agent, paused_at=None))
 
-    async def _change_agent(self, name: str, command: str, by: Actor, *, paused: bool) -> None:
-        entry = self._entry(command, by, {"agent": name})
-
+    async def _change_agent(self, name: str, entry: Entry, change: Callable[[Agent], Agent]) -> None:
         def changed(registry: Registry) -> RegistryEdit:
             agent = registry.agents.get(AgentName(name))
             if agent is None:
                 raise Unknown(f"There is no agent {name}.")
-            return RegistryEdit(entry, agents=(replace(agent, paused_at=entry.at if paused else None),))
+            return RegistryEdit(entry, agents=(change(agent),))
 
         await self.store.amend(changed)
 

@@ -97,7 +97,7 @@ def test_a_token_lasts_at_most_twelve_hours(typed: Typed, hours: str) -> None:
 
 def test_a_policy_that_does_not_load_stops_with_its_place(typed: Typed, install: Path) -> None:
     (install / "policy" / "bundle.yaml").write_text("actions:\n  db.migrate: {titel: x}\n")
-    said = typed("agents", "list")
+    said = typed("agents", "add", "deployer", "--owner", "ana")
     assert said.code == 1
     assert "bundle.yaml:2:" in said.err
     assert "^" in said.err
@@ -113,7 +113,7 @@ def test_no_policy_at_all_is_said_plainly(typed: Typed, install: Path) -> None:
 def test_keys_that_others_can_read_stop_it(typed: Typed, install: Path) -> None:
     typed("agents", "list")
     (install / "data" / "keys").chmod(0o755)
-    said = typed("agents", "list")
+    said = typed("agents", "add", "deployer", "--owner", "ana")
     assert said.code == 1
     assert "chmod 700" in said.err
 
@@ -123,6 +123,6 @@ def test_a_database_that_is_none_stops_it(
 ) -> None:
     (install / "data").mkdir(mode=0o700)
     (install / "data" / "assent.db").write_bytes(b"this is no database, it is a letter" * 200)
-    said = typed("agents", "list")
+    said = typed("agents", "add", "deployer", "--owner", "ana")
     assert said.code == 1
     assert len(said.err.splitlines()) == 1

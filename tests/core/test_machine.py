@@ -10,6 +10,7 @@ import pytest
 from bot.core.errors import (
     AlreadyDecided,
     AlreadyReviewed,
+    EnoughSaid,
     MustReadAll,
     NoReviewsByMachines,
     NotAnApprover,
@@ -20,6 +21,7 @@ from bot.core.errors import (
     UnknownPerson,
 )
 from bot.core.machine import opened, step, tally
+from bot.core.machine.reviews import COMMENTS_MAX
 from bot.core.terms import (
     ActorKind,
     CallbackKind,
@@ -172,6 +174,13 @@ def test_a_comment_needs_words_and_counts_for_nothing() -> None:
     request = reviewed(a_request(), comment(BO), comment(BO, "Still looking."), comment(OWNER))
     assert request.state is State.PENDING
     assert tally(request, "dba") == (0, 0)
+    assert reviewed(request, approve(BO)).state is State.APPROVED
+
+
+def test_a_request_takes_two_hundred_comments_and_verdicts_all_the_same() -> None:
+    request = reviewed(a_request(), *(comment(BO, f"{number}") for number in range(COMMENTS_MAX)))
+    with pytest.raises(EnoughSaid):
+        step(request, comment(CY), now=NOON)
     assert reviewed(request, approve(BO)).state is State.APPROVED
 
 

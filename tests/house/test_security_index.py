@@ -35,6 +35,8 @@ POINTS: dict[int, tuple[str, ...]] = {
     3: (
         f"{WHO}::test_the_owner_and_the_principal_are_refused_in_every_group_they_are_in",
         f"{WHO}::test_who_became_the_owner_after_the_request_was_made_is_refused_as_well",
+        f"{WHO}::test_an_owner_who_is_renamed_reviews_nothing_of_their_agent",
+        f"{WHO}::test_for_whom_the_directory_does_not_name_nobody_reviews",
         f"{CLICKS}::test_the_agents_owner_is_refused",
         "handlers/web/test_pages.py::test_the_owner_of_the_agent_reads_and_comments_but_finds_no_button",
     ),

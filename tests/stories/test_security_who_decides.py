@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.terms import PersonName
 from tests.fixtures.policy import BUNDLE, DIRECTORY, write_policy
 from tests.fixtures.tables import rows
-from tests.world import Answer, Refused, World
+from tests.world import OPERATOR, Answer, Refused, World
 
 DBA = "dba: {members: [ana, bo, cy]}"
 
@@ -93,6 +94,35 @@ async def test_the_owner_and_the_principal_are_refused_in_every_group_they_are_i
     for person in ("bo", "ed"):
         for verdict in ("approve", "deny"):
             assert await refused(small_world, request, person, verdict) == "own-request"
+
+
+async def test_an_owner_who_is_renamed_reviews_nothing_of_their_agent(small_world: World) -> None:
+    world, admin = small_world, small_world.running.parts.admin
+    directory = DIRECTORY.replace("ed: {", "eddy: {")
+    bundle = BUNDLE.replace(DBA, "dba: {members: [ana, bo, cy, eddy]}")
+    before = await a_request(world)
+    await edit(world, bundle, directory)
+    after = await a_request(world)
+    for request in (before, after):
+        assert await refused(world, request, "eddy") == "side-gone"
+        assert await refused(world, request, "ana") == "side-gone"  # of nobody is known that they are not ed
+    assert "ed is not in the directory" in (await world.agent.sees(after))["reason"]
+    await admin.own("deployer", PersonName("eddy"), OPERATOR)
+    assert await refused(world, before, "ana") == "side-gone"
+    anew = await a_request(world)
+    assert await refused(world, anew, "eddy") == "own-request"
+    await (await world.person("ana")).approves(anew)
+
+
+async def test_for_whom_the_directory_does_not_name_nobody_reviews(small_world: World) -> None:
+    request = await a_request(small_world, on_behalf_of="bo")
+    await edit(
+        small_world,
+        BUNDLE.replace(DBA, "dba: {members: [ana, bob, cy]}"),
+        DIRECTORY.replace("bo: {", "bob: {"),
+    )
+    assert await refused(small_world, request, "bob") == "side-gone"
+    assert await refused(small_world, request, "cy", "deny") == "side-gone"
 
 
 async def test_who_became_the_owner_after_the_request_was_made_is_refused_as_well(

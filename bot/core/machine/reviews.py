@@ -9,12 +9,14 @@ from bot.core import effects
 from bot.core.errors import (
     AlreadyDecided,
     AlreadyReviewed,
+    EnoughSaid,
     MustReadAll,
     NoReviewsByMachines,
     NotAnApprover,
     OtherDigest,
     OwnRequest,
     ReasonMissing,
+    SideGone,
     TooLate,
     UnknownPerson,
 )
@@ -40,6 +42,8 @@ from bot.core.terms import (
     Surface,
     Verdict,
 )
+
+COMMENTS_MAX = 200  # of one request: every change writes all of them again
 
 
 def decided(request: Request, command: Decide, now: datetime) -> Change:
@@ -95,6 +99,12 @@ def refuse_outsider(
     request: Request, person: PersonName, roster: Roster, verdict: Verdict | None = None
 ) -> None:
     """Raise unless this person's `verdict` would count in the open stage; None: unless any still would."""
+    if roster.gone:
+        names = " and ".join(sorted(roster.gone))
+        raise SideGone(
+            f"{names} is not in the directory any more, and may be in it under another name, so nobody may "
+            "review this. Give the agent an owner (`agents own NAME --owner PERSON`) and have it ask again."
+        )
     if person in barred(request, roster):
         raise OwnRequest
     if person in seats(request, roster):
@@ -158,6 +168,8 @@ def _reviewed(request: Request, command: Decide, now: datetime) -> Request:
 def _commented(request: Request, command: Decide, now: datetime) -> Change:
     if not _words(command):
         raise ReasonMissing("A comment needs words; put them in `reason`.")
+    if sum(review.verdict is Verdict.COMMENT for review in request.reviews) >= COMMENTS_MAX:
+        raise EnoughSaid
     after = _reviewed(request, command, now)
     entries = (_review_entry(after, command, now),)
     return effects.changed(after, request, now, entries, event=_event(after))
