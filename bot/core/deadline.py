@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.core.people import counted
+from bot.core.people import spent
 from bot.core.terms import Look, Request, State
 
 RETRIES = (  # AUDIT.md "The callback"; the last one repeats until the delivery is given up
@@ -81,7 +81,7 @@ def _looks(request: Request) -> list[Look]:
     if not request.looks or request.state is not State.PENDING:
         return []
     stage = request.plan.stages[request.stage_index].name
-    spoken = counted(request).keys()
+    spoken = spent(request)
     return [look for look in request.looks if look.stage == stage and look.person not in spoken]
 
 

@@ -7,7 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.core.machine import Cancel, Decide, Redeem, Report, Revoke, Tick, step
+from bot.core.machine import (
+    Cancel,
+    Command,
+    Decide,
+    Inquire,
+    Looking,
+    Redeem,
+    Reply,
+    Report,
+    Revoke,
+    Tick,
+    step,
+)
 from bot.core.terms import (
     Action,
     Actor,
@@ -158,6 +170,21 @@ def cancel() -> Cancel:
     return Cancel(an_actor(AGENT, Surface.API, ActorKind.AGENT))
 
 
+def ask(person: str, words: str = "Why now?", **changes: Any) -> Inquire:
+    """A question to the agent."""
+    return replace(Inquire(PersonName(person), words, a_roster(), an_actor(person)), **changes)
+
+
+def reply(number: int = 1, words: str = "The disk is full", agent: str = AGENT) -> Reply:
+    """The agent's answer."""
+    return Reply(number, words, an_actor(agent, Surface.API, ActorKind.AGENT))
+
+
+def look(person: str, **changes: Any) -> Looking:
+    """An approver says that they are looking."""
+    return replace(Looking(PersonName(person), a_roster(), an_actor(person)), **changes)
+
+
 def tick(roster: Roster | None = None) -> Tick:
     """Time has passed."""
     return Tick(roster or a_roster())
@@ -180,8 +207,8 @@ def report(executor: str = RUNNER, status: State = State.SUCCEEDED) -> Report:
     return Report(ExecutorName(executor), status, None, None, by)
 
 
-def reviewed(request: Request, *commands: Decide, at: datetime = NOON) -> Request:
-    """The request after these verdicts."""
+def reviewed(request: Request, *commands: Command, at: datetime = NOON) -> Request:
+    """The request after these verdicts, or whatever else people did."""
     for command in commands:
         request = after(step(request, command, now=at))
     return request

@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bot.core.machine import Command, Decide, Redeem, Report, Tick, opened
+from bot.core.machine import Command, Decide, Inquire, Looking, Redeem, Reply, Report, Tick, opened
 from bot.core.terms import (
     ActorKind,
     Change,
@@ -41,8 +41,11 @@ from tests.core.builders import (
     a_verdict,
     after,
     an_actor,
+    ask,
     cancel,
+    look,
     redeem,
+    reply,
     report,
     revoke,
     tick,
@@ -162,6 +165,29 @@ class Wish:
         return replace(command, **self.changes)
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Somebody wants to ask, to answer, or to say that they look."""
+
+    kind: str
+    number: int
+    roster: Roster
+    apt: bool
+
+    def of(self, request: Request) -> Command:
+        """Return the command that this comes to; an apt one is given to somebody who may."""
+        match self.kind:
+            case "ask":
+                return ask(PEOPLE[self.number % len(PEOPLE)], f"Why, {self.number}?", roster=self.roster)
+            case "reply":
+                agent = AGENT if self.apt else "other"
+                return reply(1 + self.number % 3, f"Because, {self.number}", agent)
+            case _:
+                able = invited(request, self.roster) - kept_out(request, self.roster)
+                people = (sorted(able) if self.apt else PEOPLE) or PEOPLE
+                return look(people[self.number % len(people)], roster=self.roster)
+
+
 @st.composite
 def usual_requests(draw: st.DrawFn) -> Change:
     """A request such as a real policy makes, to people who are there."""
@@ -171,7 +197,11 @@ def usual_requests(draw: st.DrawFn) -> Change:
         Stage(f"stage-{n}", draw(groups), draw(counts), draw(counts), draw(withins))
         for n in range(draw(st.integers(1, 2)))
     ]
-    plan = a_plan(*named, escalations=(Escalation(timedelta(minutes=10), add=("group:leads",)),))
+    levels = (
+        Escalation(timedelta(minutes=5), remind=("group:dba",)),
+        Escalation(timedelta(minutes=10), add=("group:leads",)),
+    )
+    plan = a_plan(*named, escalations=levels[draw(st.integers(0, 1)) :])
     return opened(a_request(plan=plan), usual_roster, an_actor(AGENT, kind=ActorKind.AGENT), NOON)
 
 
@@ -204,12 +234,16 @@ plain = st.sampled_from(
     )
 )
 ticks = st.builds(tick, rosters)
-wishes: st.SearchStrategy[Wish | Command] = st.one_of(apt, apt, apt, inept, doubtful, plain, ticks)
+asides = st.builds(
+    Aside, st.sampled_from(("ask", "reply", "look", "look")), st.integers(0, 7), rosters, st.booleans()
+)
+Meant = Wish | Aside | Command
+wishes: st.SearchStrategy[Meant] = st.one_of(apt, apt, apt, inept, doubtful, asides, plain, ticks)
 
 
-def meant(wish: Wish | Command, request: Request) -> Command:
+def meant(wish: Meant, request: Request) -> Command:
     """Return the command that a wish comes to for a request as it stands."""
-    return wish.of(request) if isinstance(wish, Wish) else wish
+    return wish.of(request) if isinstance(wish, Wish | Aside) else wish
 
 
 # ── the judge ────────────────────────────────────────────────────────────────────────────────────
@@ -277,6 +311,7 @@ class Judge:
         else:
             assert now_is.reviews == before.reviews
             _hold_executor(before, now_is, command)
+        _hold_asides(before, now_is, command, now)
         self.request = now_is
         self.decisions += len([entry for entry in change.entries if entry.kind in DECIDING])
         self.redemptions += len([entry for entry in change.entries if entry.kind is EntryKind.REDEEMED])
@@ -317,7 +352,7 @@ class Judge:
             assert Verdict.DENY in {review.verdict for review in self.reviews}
         if request.state is State.PENDING:
             assert request.due_at is not None
-            assert request.due_at <= request.expires_at
+            assert request.due_at <= latest_due(request)
             self._hold_open_stage()
 
     def _hold_quorums(self) -> None:
@@ -361,6 +396,52 @@ class Judge:
         assert now_is.plan == before.plan
         assert (now_is.expires_at, now_is.created_at) == (before.expires_at, before.created_at)
         assert now_is.escalated >= before.escalated
+
+
+def latest_due(request: Request) -> datetime:
+    """Return until when the clock must have looked: looks hold reminders alone, and never for long."""
+    instants = [request.expires_at]
+    if request.plan.stages and not request.stage_escalated:
+        within = request.plan.stages[request.stage_index].within
+        instants += [request.stage_opened_at + within] if within else []
+    left = request.plan.escalations[request.escalated :]
+    instants += [request.created_at + level.after for level in left if level.add]
+    if left:
+        held = max((look.until_at for look in request.looks), default=request.created_at)
+        instants.append(max(request.created_at + left[0].after, held))
+    return min(instants)
+
+
+def _hold_asides(before: Request, now_is: Request, command: Command, now: datetime) -> None:
+    """Questions, answers and looks decide nothing, touch nothing else, and are each had once."""
+    if isinstance(command, Inquire):
+        [*earlier, new] = now_is.questions
+        assert tuple(earlier) == before.questions
+        assert (new.number, new.person, new.answer) == (len(now_is.questions), command.by.name, None)
+        assert len(now_is.questions) <= 20
+    elif isinstance(command, Reply):
+        assert command.by.name == before.subject.agent
+        for was, is_now in zip(before.questions, now_is.questions, strict=True):
+            assert is_now == was or (was.answer is None and is_now.answer == command.text)
+            assert replace(is_now, answer=None, answered_at=None) == replace(
+                was, answer=None, answered_at=None
+            )
+        changed = [n for n, one in enumerate(now_is.questions, 1) if one != before.questions[n - 1]]
+        assert changed == [command.number]
+    elif isinstance(command, Looking):
+        [*earlier_looks, look_now] = now_is.looks
+        assert tuple(earlier_looks) == before.looks
+        assert look_now.person in invited(before, command.roster) - kept_out(before, command.roster)
+        assert look_now.stage == before.plan.stages[before.stage_index].name
+        assert (look_now.stage, look_now.person) not in {(one.stage, one.person) for one in before.looks}
+        assert look_now.until_at - now == timedelta(minutes=5)
+        assert look_now.person not in {r.person for r in before.reviews if r.verdict is not Verdict.COMMENT}
+    else:
+        assert (now_is.questions, now_is.looks) == (before.questions, before.looks)
+        return
+    assert before.state is now_is.state is State.PENDING
+    blank: dict[str, Any] = {"questions": (), "looks": (), "version": 0, "due_at": None}
+    assert replace(now_is, **blank) == replace(before, **blank)
 
 
 def _hold_executor(before: Request, now_is: Request, command: Command) -> None:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.errors import Refusal
-from bot.core.machine import Command, step
+from bot.core.machine import step
 from bot.core.terms import Change
 from tests.core.builders import NOON, tick
-from tests.core.histories import Judge, Wish, meant, new_requests, rosters, usual_requests, wishes
+from tests.core.histories import Judge, Meant, meant, new_requests, rosters, usual_requests, wishes
 
 pauses = st.sampled_from((0, 1, 30, 60, 120, 300, 599, 600, 900)).map(
     lambda number: timedelta(seconds=number)
@@ -20,7 +20,7 @@ pauses = st.sampled_from((0, 1, 30, 60, 120, 300, 599, 600, 900)).map(
 jumps = st.integers(-300, 1800).map(lambda number: timedelta(seconds=number))
 anything = usual_requests() | new_requests()
 leaps = st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20)
-History = list[tuple[timedelta, Wish | Command]]
+History = list[tuple[timedelta, Meant]]
 
 
 def run(first: Change, history: History) -> Judge:
