@@ -14,6 +14,7 @@ DIFF = "diff"  # the parameter that we add to an edit
 DIFF_LINES_MAX = 4000  # lines of both sides; comparing takes their product
 RAN = "This call was allowed once already, and is not run again. Make the call anew if it is still needed."
 ENDED = {
+    State.PENDING: "Nobody approved this call in time. It was not run.",
     State.EXPIRED: "Nobody approved this call in time. It was not run.",
     State.CANCELLED: "This call was withdrawn before anybody approved it. It was not run.",
     State.LAPSED: "This call was approved, and not picked up in time. It was not run.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import ClientSession, web
 
 from bot.app.parts import Parts
-from handlers import aap, claude_code, humanlayer
+from handlers import aap, claude_code, humanlayer, mcp
 
 
 def install_doors(app: web.Application, made: Parts, outward: ClientSession) -> None:
@@ -25,4 +25,12 @@ def install_doors(app: web.Application, made: Parts, outward: ClientSession) -> 
     )
     humanlayer.install(
         app, knowing=made.knowing, intake=made.intake, granting=made.granting, clock=made.clock
+    )
+    mcp.install(
+        app,
+        knowing=made.knowing,
+        intake=made.intake,
+        granting=made.granting,
+        clock=made.clock,
+        public_url=made.public_url,
     )
