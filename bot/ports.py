@@ -91,6 +91,15 @@ class Policies(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """Which chat account is whose: as the directory says, else as people have linked them."""
+
+    async def person(self, surface: str, account: str) -> PersonName | None: ...
+    async def held(self, person: PersonName, surface: str) -> tuple[str, ...]:
+        """Return somebody's accounts on a surface, those of the directory first."""
+        ...
+
+
 # ── the store ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -137,7 +146,6 @@ class Posted:
     place: str
     message: str
     version: int  # of the request it shows
-    stamp: str = ""  # what it shows beside the request: the identical ones, the lines of a roundup
 
 
 class Form(StrEnum):
@@ -153,12 +161,13 @@ class Stand:
     """How a request is shown at an address; `leader` is the request under which that message is kept.
 
     The leader is the request itself for a card of its own and for the roundup that it opened. `posted` is the
-    message, once it stands.
+    message, once it stands; `stamp` what it shows beside the leader: identical requests, a roundup's lines.
     """
 
     form: Form
     leader: RequestId
     posted: Posted | None
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,11 +455,15 @@ class Stands(Protocol):
         ...
 
     async def free(self, claimed: Claimed, heir: RequestId, now: datetime) -> None:
-        """Let the next identical request be shown by itself, once; the claimed row is still to be finished."""
+        """Let the next identical request be shown by itself, once; the claimed row stays claimed."""
         ...
 
     async def pass_on(self, claimed: Claimed, to: RequestId, now: datetime) -> None:
         """Show another at the address in the place of the claimed row's request."""
+        ...
+
+    async def put_stamp(self, leader: RequestId, address: str, stamp: str) -> None:
+        """Remember what a message shows beside its leader."""
         ...
 
     async def lines(self, leader: RequestId, address: str) -> list[Request]:

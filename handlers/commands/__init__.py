@@ -13,5 +13,29 @@ from handlers.commands.answers import (
     said_no,
     told,
 )
+from handlers.commands.asked_for import Finder
+from handlers.commands.checkup import Finding
+from handlers.commands.desk import Desk
+from handlers.commands.words import Asked, Role, Trace, Vocabulary, Word
 
-__all__ = ["Act", "Answer", "File", "Line", "Picture", "Row", "Style", "Table", "Tone", "said_no", "told"]
+__all__ = [
+    "Act",
+    "Answer",
+    "Asked",
+    "Desk",
+    "File",
+    "Finder",
+    "Finding",
+    "Line",
+    "Picture",
+    "Role",
+    "Row",
+    "Style",
+    "Table",
+    "Tone",
+    "Trace",
+    "Vocabulary",
+    "Word",
+    "said_no",
+    "told",
+]

@@ -46,7 +46,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `name` stands before it in bold; `code` is shown in fixed width; `url` is where it leads."""
+    """One line. `name` stands before it in bold; `code` sets the name, or else the text, in fixed width.
+
+    `url` is where the text leads.
+    """
 
     text: str
     name: str = ""

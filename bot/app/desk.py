@@ -1,0 +1,42 @@
+"""The desk at which people's commands are answered; both chats share its words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from bot.app.parts import Parts
+from bot.services.counting import Counting
+from bot.services.explaining import Explaining
+from bot.services.limiting import Limiting
+from bot.services.withdrawing import Withdrawing
+from handlers.commands import Desk, Finder, Finding, Vocabulary, Word
+from handlers.commands.agents import Agents
+from handlers.commands.checkup import Doctor, Stats
+from handlers.commands.log import Log
+from handlers.commands.people import People
+from handlers.commands.policy import Policy
+from handlers.commands.requests import Requests
+from handlers.commands.stopping import Deliveries, Stopping
+
+Examine = Callable[[], AsyncIterator[Finding]]
+
+
+def desk_of(made: Parts, reload: Callable[[], Awaitable[None]], examine: Examine | None) -> Desk:
+    """Put the words together; without `examine` there is no doctor in chat."""
+    store, policies, clock = made.store, made.policies, made.clock
+    finder = Finder(made.viewing, clock, made.public_url)
+    withdrawing = Withdrawing(store, policies, clock)
+    limiting, explaining = Limiting(store, clock), Explaining(store, policies, clock, made.keys)
+    chapters: list[tuple[Word, ...]] = [
+        Requests(finder, made.viewing, withdrawing, made.admin).words(),
+        People(policies, made.entering, made.public_url).words(),
+        Log(made.auditing, finder).words(),
+        Stats(Counting(store, clock)).words(),
+        Policy(policies, explaining, finder, clock, reload).words(),
+        Agents(made.admin, limiting, store, clock).words(),
+        Stopping(made.admin, store, policies, clock).words(),
+        Deliveries(made.admin, store, clock).words(),
+        Doctor(examine).words() if examine else (),
+    ]
+    words = tuple(word for chapter in chapters for word in chapter)
+    return Desk(Vocabulary(words), store, policies, clock)

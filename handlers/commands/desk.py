@@ -1,0 +1,77 @@
+"""Runs what people type: who may is asked each time, and what matters is on record before it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.errors import Refusal, UnknownPerson
+from bot.core.terms import Actor, Change, Entry, EntryKind, PersonName
+from bot.ports import Clock, Policies, Store
+from handlers.commands.answers import Answer
+from handlers.commands.words import Asked, Trace, Vocabulary, Word, examples, overview, unknown
+
+LINE_MAX = 3000  # characters of a command; a reason is shorter, and chats cut longer ones anyway
+KEPT_MAX = 500  # characters of what was typed, in the entry
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Does what people ask for. `prefix` is what a chat puts before each word: `/assent ` in Slack."""
+
+    vocabulary: Vocabulary
+    store: Store
+    policies: Policies
+    clock: Clock
+    prefix: str = ""
+
+    async def run(self, actor: Actor, line: str) -> Answer:
+        """Do what a person typed; mentions are `@name` of the directory by now. Raises the `Refusal`.
+
+        A press of an `Act` is run the same way, for whoever pressed it.
+        """
+        person = self.policies.current().directory.people.get(PersonName(actor.name))
+        if person is None:
+            raise UnknownPerson
+        line = " ".join(line[:LINE_MAX].splitlines()).strip()
+        if not line or line.lower() == "help":
+            return overview(self.vocabulary.words, person, self.prefix)
+        if line.lower().startswith("help "):
+            about = self.vocabulary.beginning(line[5:])
+            said = [word for word in about if word.role.held_by(person)]
+            return examples(said, self.prefix) if said else self._unknown(line[5:], actor)
+        read = self.vocabulary.read(line)
+        if read is None:
+            said = [w for w in self.vocabulary.beginning(line) if w.role.held_by(person)]
+            return examples(said, self.prefix) if said else self._unknown(line, actor)
+        return await self._do(Asked(actor, person, *read, self.prefix))
+
+    async def refused(self, actor: Actor, line: str, refusal: Refusal) -> None:
+        """Put on record that somebody who is nobody here typed what only some may; `actor.name` is empty."""
+        read = self.vocabulary.read(line[:LINE_MAX])
+        if read is not None and read[0].trace is not Trace.NONE:
+            await self._record(actor, *read, refusal)
+
+    async def _do(self, asked: Asked) -> Answer:
+        word = asked.word
+        try:
+            if not word.role.held_by(asked.person):
+                raise word.role.refusal()
+            answer = await word.work(asked)
+        except Refusal as refusal:
+            if word.trace is not Trace.NONE:
+                await self._record(asked.actor, word, asked.rest, refusal)
+            raise
+        if word.trace is Trace.ALWAYS:
+            await self._record(asked.actor, word, asked.rest, None)
+        return answer
+
+    async def _record(self, actor: Actor, word: Word, rest: str, refusal: Refusal | None) -> None:
+        facts = {"command": word.name} | ({"refusal": refusal.slug()} if refusal else {})
+        private = {"words": rest[:KEPT_MAX]} if rest else {}
+        now = self.clock.now()
+        entry = Entry(kind=EntryKind.ADMIN, at=now, by=actor, facts=facts, private=private)
+        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
+
+    def _unknown(self, line: str, actor: Actor) -> Answer:
+        person = self.policies.current().directory.people[PersonName(actor.name)]
+        return unknown(line, self.vocabulary.near(line, person), self.prefix)

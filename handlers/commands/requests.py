@@ -1,0 +1,162 @@
+"""inbox, list, show, history, cancel, revoke: what was asked, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.literal import visible
+from bot.core.terms import Request, State
+from bot.services.admin import Admin
+from bot.services.viewing import Viewing
+from bot.services.withdrawing import Withdrawing
+from handlers.commands.answers import Act, Answer, Line, Row, Table, Tone, told
+from handlers.commands.asked_for import Finder
+from handlers.commands.words import Asked, Role, Trace, Word
+
+SHOWN_MAX = 12  # requests listed in chat; the web has them all
+MORE = "There are more; the web has them all:"
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Words about requests."""
+
+    finder: Finder
+    viewing: Viewing
+    withdrawing: Withdrawing
+    admin: Admin
+
+    def words(self) -> tuple[Word, ...]:
+        """Return them."""
+        return (
+            Word("inbox", "inbox", "what waits for your review", ("inbox",), self.inbox),
+            Word(
+                "list",
+                "list [STATE]",
+                "the newest requests that you may see",
+                ("list", "list pending", "list failed"),
+                self.list,
+            ),
+            Word("show", "show CODE", "one request with its buttons", ("show 3f9a0c1b",), self.show),
+            Word(
+                "history",
+                "history [CODE]",
+                "what you decided, or what happened to one request",
+                ("history", "history 3f9a0c1b"),
+                self.history,
+            ),
+            Word(
+                "cancel",
+                "cancel CODE [REASON]",
+                "take back what waits and was asked for you or by your agent",
+                ("cancel 3f9a0c1b wrong database",),
+                self.cancel,
+                trace=Trace.REFUSALS,
+            ),
+            Word(
+                "revoke",
+                "revoke CODE [REASON]",
+                "cancel a request, or take its unused grant back",
+                ("revoke 3f9a0c1b the window has closed",),
+                self.revoke,
+                Role.ADMIN,
+                Trace.REFUSALS,
+            ),
+        )
+
+    async def inbox(self, asked: Asked) -> Answer:
+        """Show what waits for this person, soonest deadline first."""
+        asked.nothing()
+        found = await self.viewing.inbox(asked.person.name, SHOWN_MAX + 1)
+        if not found:
+            return told("Nothing waits for you.", Tone.GOOD)
+        return self._listed("Waiting for you", found, "/")
+
+    async def list(self, asked: Asked) -> Answer:
+        """Show the newest requests, perhaps of one state."""
+        states = _states(asked)
+        found, _ = await self.viewing.history(asked.person.name, SHOWN_MAX + 1, None, False, states)
+        if not found:
+            return told("No request like that, among those that you may see.")
+        title = f"Newest {states[0].value} requests" if states else "Newest requests"
+        return self._listed(title, found, "/history")
+
+    async def show(self, asked: Asked) -> Answer:
+        """Show one request as its card, or the several that share a code."""
+        found = await self.finder.all(asked, asked.one())
+        if len(found) == 1:
+            return Answer(cards=(await self.finder.card(found[0]),))
+        return self._listed(f"Identical requests with code {found[0].digest[:8]}", found, "/history")
+
+    async def history(self, asked: Asked) -> Answer:
+        """Show what this person decided, or what the log holds of one request."""
+        if asked.rest:
+            return _story(await self.finder.one(asked, asked.one()))
+        found, _ = await self.viewing.history(asked.person.name, SHOWN_MAX + 1, None, True)
+        if not found:
+            return told("You have reviewed nothing yet.")
+        return self._listed("What you reviewed", found, "/history?mine=1")
+
+    async def cancel(self, asked: Asked) -> Answer:
+        """Cancel a pending request."""
+        code, reason = asked.first()
+        request = await self.finder.one(asked, code)
+        after = await self.withdrawing.cancel(request.id, asked.person.name, reason or None, asked.actor)
+        return _stopped(after)
+
+    async def revoke(self, asked: Asked) -> Answer:
+        """Cancel a pending request, or revoke an unused grant."""
+        code, reason = asked.first()
+        request = await self.finder.one(asked, code)
+        return _stopped(await self.admin.revoke(request.id, reason or None, asked.actor))
+
+    def _listed(self, title: str, found: Sequence[Request], page: str) -> Answer:
+        lines: tuple[Line, ...] = ()
+        if len(found) > SHOWN_MAX:
+            url = f"{self.finder.public_url}{page}"
+            lines = (Line(url, name=MORE, tone=Tone.QUIET, url=url),)
+        return Answer(title=title, lines=lines, table=self.finder.table(found[:SHOWN_MAX]))
+
+
+def _states(asked: Asked) -> tuple[State, ...]:
+    if not asked.rest:
+        return ()
+    name = asked.one().lower()
+    if name not in set(State):
+        raise asked.wrong(f"A state is one of {', '.join(State)}.")
+    return (State(name),)
+
+
+def _stopped(after: Request) -> Answer:
+    text = (
+        f"{visible(after.plan.title)[0]} (code {after.digest[:8]}) is {after.state.value}; it will not run."
+    )
+    return told(text, Tone.GOOD)
+
+
+def _story(request: Request) -> Answer:
+    lines = (Line(f"{request.state.value}, code {request.digest[:8]}, {request.id}"),)
+    rows = tuple(Row((f"{at:%Y-%m-%d %H:%M:%S}", visible(what)[0])) for at, what in sorted(_moments(request)))
+    title, table = visible(request.plan.title)[0], Table(("WHEN (UTC)", "WHAT"), rows)
+    return Answer(title=title, lines=lines, table=table, acts=(Act("Open", f"show {request.id}"),))
+
+
+def _moments(request: Request) -> Iterator[tuple[datetime, str]]:
+    """Yield what happened to a request."""
+    behalf = f" for {request.subject.on_behalf_of}" if request.subject.on_behalf_of else ""
+    yield request.created_at, f"asked by agent {request.subject.agent}{behalf}"
+    for review in request.reviews:
+        reason = f": {review.reason}" if review.reason else ""
+        yield review.at, f"{review.verdict.value} by {review.person}{reason}"
+    if request.decided_at is not None:
+        by_policy = not request.reviews and not request.plan.stages
+        ending = "approved" if request.grant else request.state.value
+        yield request.decided_at, f"{ending} by policy" if by_policy else ending
+    if request.grant is not None and request.grant.redeemed_at is not None:
+        yield request.grant.redeemed_at, f"released to {request.grant.executor}"
+    if request.grant is not None and request.grant.revoked_at is not None:
+        yield request.grant.revoked_at, "its grant was revoked"
+    if request.outcome is not None:
+        yield request.outcome.at, f"{request.outcome.status.value} {request.outcome.note or ''}".strip()

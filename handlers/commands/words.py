@@ -1,0 +1,162 @@
+"""The words of the commands: who may say them, how, and what is said back to somebody who cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from bot.core.errors import Forbidden, Malformed, NotAnAdmin, NotAnAuditor
+from bot.core.terms import Actor, Person
+from handlers.commands.answers import Act, Answer, Line, Tone
+
+
+class Role(StrEnum):
+    """Who may say a word; the directory says who that is."""
+
+    ANYONE = "everybody"
+    AUDITOR = "auditors"  # and admins
+    ADMIN = "admins"
+
+    def held_by(self, person: Person) -> bool:
+        """Say whether the directory gives this person the role."""
+        match self:
+            case Role.ANYONE:
+                return True
+            case Role.AUDITOR:
+                return person.auditor or person.admin
+            case Role.ADMIN:
+                return person.admin
+
+    def refusal(self) -> Forbidden:
+        """Return what somebody without the role is told."""
+        return NotAnAuditor() if self is Role.AUDITOR else NotAnAdmin()
+
+
+class Trace(StrEnum):
+    """What the audit log gets of a word, beside what its service leaves there by itself."""
+
+    NONE = "none"  # looking at one's own
+    REFUSALS = "refusals"  # the service leaves an entry when it is done
+    ALWAYS = "always"  # nothing changes, and still it is on record that somebody looked
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command as somebody typed it: `rest` is what follows the word, as it was typed."""
+
+    actor: Actor
+    person: Person
+    word: Word
+    rest: str
+    prefix: str
+
+    def wrong(self, why: str = "") -> Malformed:
+        """Return how the word is used, as the refusal of what was typed."""
+        return Malformed(f"{why} Say it like this: {self.prefix}{self.word.usage}".strip())
+
+    def nothing(self) -> None:
+        """Refuse what follows a word that takes nothing."""
+        if self.rest:
+            raise self.wrong()
+
+    def one(self) -> str:
+        """Return the one thing that follows; raises `Malformed`."""
+        if len(self.rest.split()) != 1:
+            raise self.wrong()
+        return self.rest.strip()
+
+    def first(self) -> tuple[str, str]:
+        """Return the first thing that follows and the words after it, perhaps none; raises `Malformed`."""
+        if not self.rest.strip():
+            raise self.wrong()
+        first, _, words = self.rest.strip().partition(" ")
+        return first, words.strip()
+
+
+Work = Callable[[Asked], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One command: `usage` with what follows it in capitals, what it `does`, and `examples`."""
+
+    name: str
+    usage: str
+    does: str
+    examples: tuple[str, ...]
+    work: Work
+    role: Role = Role.ANYONE
+    trace: Trace = Trace.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Every word, in the order in which help tells them."""
+
+    words: tuple[Word, ...]
+
+    def read(self, line: str) -> tuple[Word, str] | None:
+        """Return the word with which a line begins, and the rest; None when it begins with none."""
+        typed = line.split()
+        for length in (2, 1):
+            name = " ".join(typed[:length]).lower()
+            found = [word for word in self.words if word.name == name]
+            if found:
+                rest = line.split(None, length)[length:]
+                return found[0], rest[0].strip() if rest else ""
+        return None
+
+    def beginning(self, name: str) -> tuple[Word, ...]:
+        """Return the words called so, or that begin so: `agents` stands for `agents list` and the others."""
+        wanted = " ".join(name.lower().split())
+        return tuple(w for w in self.words if w.name == wanted or w.name.startswith(f"{wanted} "))
+
+    def near(self, line: str, person: Person) -> Word | None:
+        """Return the word that was perhaps meant, among those this person may say."""
+        known = {word.name: word for word in self.words if word.role.held_by(person)}
+        typed = [part.lower() for part in line.split()]
+        for said in (" ".join(typed[:2]), "".join(typed[:1])):
+            if close := get_close_matches(said, known, n=1, cutoff=0.7):
+                return known[close[0]]
+        return None
+
+
+def overview(words: Iterable[Word], person: Person, prefix: str) -> Answer:
+    """Return everything this person may say, by role."""
+    lines: list[Line] = []
+    held = list(words)
+    for role, heading in ((Role.ANYONE, ""), (Role.AUDITOR, "For auditors"), (Role.ADMIN, "For admins")):
+        own = [word for word in held if word.role is role]
+        if not own or not role.held_by(person):
+            continue
+        if heading:
+            lines += [Line(""), Line("", name=heading)]
+        lines += [Line(word.does, name=prefix + word.usage, code=True) for word in own]
+    lines += [Line(""), Line("Approve or deny on the cards themselves; View full shows all that would run.")]
+    example = f"{prefix}help {'freeze' if person.admin else 'list'}"
+    lines.append(Line(f"{example} shows examples.", tone=Tone.QUIET))
+    return Answer(title="What you can say", lines=tuple(lines))
+
+
+def examples(words: Iterable[Word], prefix: str) -> Answer:
+    """Return how some words are used, with examples."""
+    lines: list[Line] = []
+    for word in words:
+        lines += [Line(word.does, name=prefix + word.usage, code=True)]
+        lines += [Line(f"{prefix}{one}", tone=Tone.QUIET, code=True) for one in word.examples]
+    return Answer(lines=tuple(lines))
+
+
+def unknown(line: str, near: Word | None, prefix: str) -> Answer:
+    """Return what is said to words that nobody knows."""
+    said = " ".join(line.split()[:2])
+    if near is None:
+        text = f"I do not know “{said[:60]}”. {prefix}help shows what you can say."
+        return Answer(lines=(Line(text, tone=Tone.WARN),), acts=(Act("Help", "help"),))
+    # A word that wants more is shown, not offered: pressing it would only be refused.
+    acts = (Act(near.name.capitalize(), near.name),) if near.usage == near.name else ()
+    text = f"I do not know “{said[:60]}”. Did you mean this?"
+    meant = Line(near.does, name=prefix + near.usage, code=True)
+    return Answer(lines=(Line(text, tone=Tone.WARN), meant), acts=(*acts, Act("Help", "help")))
