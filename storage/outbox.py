@@ -151,7 +151,7 @@ class OutboxStore:
         where = select(POSTED).where(POSTED.c.request_id == request_id).order_by(POSTED.c.address)
         with reaching():
             rows = await self._database.read(lambda connection: connection.execute(where).all())
-        return [Posted(request_id, row.address, row.place, row.message, row.version) for row in rows]
+        return [posted_of(row) for row in rows]
 
     async def shown_at(self, place: str, message: str) -> list[RequestId]:
         """Return whose card a message is: none's for one that is no card of ours."""
@@ -202,6 +202,11 @@ def _callback(row: Row[Any]) -> Callback:
         request_id=RequestId(row.request_id),
         at=row.at,
     )
+
+
+def posted_of(row: Row[Any]) -> Posted:
+    """Return what stands somewhere."""
+    return Posted(RequestId(row.request_id), row.address, row.place, row.message, row.version)
 
 
 def next_send(connection: Connection) -> datetime | None:

@@ -31,7 +31,7 @@ def finish_all(held: Transaction, group: Sequence[Finish]) -> None:
             continue
         ours.remove(one.claimed.id)  # finished twice is finished once
         if one.posted is not None:
-            standing[one.posted.request_id, one.posted.address] = _posted_row(one.posted)
+            standing[one.posted.request_id, one.posted.address] = posted_row(one.posted)
         if one.entry is not None:
             held.ledger.append(one.entry)
     put(held.connection, POSTED, list(standing.values()))
@@ -55,7 +55,8 @@ def let_go(held: Transaction, claims: Sequence[Claimed]) -> set[int]:
     return ours
 
 
-def _posted_row(posted: Posted) -> dict[str, Any]:
+def posted_row(posted: Posted) -> dict[str, Any]:
+    """Return the row of what stands somewhere."""
     return {
         "request_id": posted.request_id,
         "address": posted.address,

@@ -177,7 +177,6 @@ class PostedRow(Row, table=True):
     place: str = Field(sa_type=Line)
     message: str = Field(sa_type=Line)
     version: int = Field(sa_type=Whole)
-    stamp: str = Field(sa_type=Line)
 
 
 class StandRow(Row, table=True):
@@ -192,6 +191,7 @@ class StandRow(Row, table=True):
     address: str = Field(sa_type=Line, primary_key=True)
     form: str = Field(sa_type=Line)
     leader: str = Field(sa_type=Line)
+    stamp: str = Field(sa_type=Line)
     at: datetime = Field(sa_type=Instant)
 
 

@@ -80,6 +80,11 @@ def personal(event: str, request: Request, now: datetime) -> str | None:
     return f"{request.plan.title} ({code(request.digest)}): {said}"
 
 
+def apart(text: str, request: Request) -> str:
+    """Return a line as it stands in a thread that several requests share: identical ones have one code."""
+    return f"{request.plan.title} ({code(request.digest)}, {request.id}): {text}"
+
+
 def alert(event: str, request: Request) -> str:
     """Return what the admins read about a request; `event` may name its cause after a colon."""
     kind, _, cause = event.partition(":")

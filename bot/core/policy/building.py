@@ -52,6 +52,7 @@ ONLY_FOR = {
     "show": (Effect.REQUIRE_APPROVAL, Effect.ALLOW),
     "limit": (Effect.ALLOW,),
 }
+ROUNDUP_AFTER = 12  # cards a minute: one every five seconds is more than a person can judge
 BUILT_IN = ("requester", "on_behalf_of", "agent_owner")
 
 
@@ -226,4 +227,6 @@ def defaults(filled: Filled, stages: tuple[StageRule, ...]) -> Defaults:
         unknown_action=filled.get("unknown_action", Otherwise.DENY),
         no_match=filled.get("no_match", Otherwise.REQUIRE_APPROVAL),
         rule=silent,
+        alert=filled.get("alert", ()),
+        roundup_after=filled.get("roundup_after", ROUNDUP_AFTER),
     )

@@ -157,6 +157,11 @@ DEFAULTS = Record(
     {
         "unknown_action": Key(Choice(Otherwise), "an action no catalog entry names; default deny"),
         "no_match": Key(Choice(Otherwise), "an action no rule matches; default require_approval"),
+        "alert": Key(PLACES, "where admins are alerted, beside the message to each of them; default nowhere"),
+        "roundup_after": Key(
+            Whole(1, 1_000_000),
+            "new cards a minute in one place; further requests are lines of one message there; default 12",
+        ),
         **SHARED,
     },
 )

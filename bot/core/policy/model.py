@@ -208,6 +208,8 @@ class Defaults:
     unknown_action: Otherwise
     no_match: Otherwise
     rule: Rule
+    alert: tuple[Address, ...]  # where admins are alerted, beside the message to each of them
+    roundup_after: int  # new cards a minute in one place; further requests are lines of a roundup
 
 
 @dataclass(frozen=True, slots=True)
