@@ -19,6 +19,7 @@ from aiohttp import web
 from bot.app.doors import install_doors
 from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
+from bot.app.teams import install_teams, teams_of
 from bot.core.terms import Change
 from bot.ports import Clock, Notifier
 from bot.services.delivering import Delivering, Outside
@@ -34,6 +35,7 @@ from handlers.render import Renderer
 
 if TYPE_CHECKING:
     from handlers import slack
+    from handlers.teams import Teams
 
 BODY_MAX = 256 * 1024 + 1024  # bytes; the parser's own limit is 256 KiB and gives the better sentence
 
@@ -66,13 +68,15 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
     gate = egress.anywhere if made.settings.egress_allow_private else egress.outward
     async with egress.session(gate) as outward:
         renderer = Renderer(TEMPLATES)
-        delivering = _delivering(made, renderer, outward)
+        teams = teams_of(made, renderer)
+        delivering = _delivering(made, renderer, outward, teams)
         loops, meters = Loops(made, delivering), Meters()
         app = web.Application(client_max_size=BODY_MAX)
         problems.install(app, made.ids, Record(made.knowing.holder, made.refusing.record))
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
         socket = _install_slack(app, made, renderer)
+        install_teams(app, made, teams)
         install_health(app, _checks(made, loops), _soft_checks(made, socket))
         install_metrics(app, meters, _readings(made))
 
@@ -88,13 +92,15 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
         yield Running(app, made, delivering, loops)
 
 
-def _delivering(made: Parts, renderer: Renderer, outward: aiohttp.ClientSession) -> Delivering:
+def _delivering(
+    made: Parts, renderer: Renderer, outward: aiohttp.ClientSession, teams: Teams | None
+) -> Delivering:
     outside = Outside(
         made.store,
         made.policies,
         made.clock,
         made.keys,
-        _notifiers(made, renderer),
+        _notifiers(made, renderer, teams),
         Callbacks(outward, made.keys, made.clock, made.public_url, aap.resolved),
         made.public_url,
     )
@@ -147,7 +153,7 @@ def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> sla
         reviewing=made.reviewing,
         viewing=made.viewing,
         entering=made.entering,
-        policies=made.policies,
+        linking=made.linking,
         usergroups=made.usergroups,
         store=made.store,
         clock=made.clock,
@@ -156,12 +162,13 @@ def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> sla
     return socket
 
 
-def _notifiers(made: Parts, renderer: Renderer) -> dict[str, Notifier]:
+def _notifiers(made: Parts, renderer: Renderer, teams: Teams | None) -> dict[str, Notifier]:
+    found: dict[str, Notifier] = {"teams": teams.notifier()} if teams else {}
     if made.workspaces is None:
-        return {}
+        return found
     from handlers import slack
 
-    return {"slack": slack.SlackNotifier(made.workspaces, made.policies, made.clock, renderer)}
+    return {"slack": slack.SlackNotifier(made.workspaces, made.linking, made.clock, renderer), **found}
 
 
 def _checks(made: Parts, loops: Loops) -> Mapping[str, Callable[[], Awaitable[str | None]]]:

@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from bot.app import NotMigrated, parts
-from bot.app.parts import TEMPLATES
 from bot.clock import DatabaseClock, wall
 from bot.conditions import compile_condition
 from bot.core.errors import Refusal
@@ -18,8 +17,8 @@ from bot.core.policy import PolicyBroken
 from bot.doctor.finding import Finding, bad, good, off, warn
 from bot.ports import Later, Never, Policies, Unsure
 from bot.settings import Settings
-from handlers.render import Renderer
-from handlers.slack import SlackNotifier, TheOne, Workspace, Workspaces
+from handlers.slack import TheOne, Workspace, Workspaces
+from handlers.slack.rooms import Rooms, target
 from handlers.slack.scopes import SCOPES
 from handlers.slack.troubles import repeatable
 from storage.folder import PolicyFolder
@@ -119,12 +118,13 @@ def _clock(date: str) -> Finding:
 
 
 async def _channels(workspaces: Workspaces, policies: Policies) -> AsyncIterator[Finding]:
-    notifier = SlackNotifier(workspaces, policies, DatabaseClock(), Renderer(TEMPLATES))
+    rooms = Rooms()
     rules = policies.current().bundle.rules
     targets = {f"slack:{one.target}" for rule in rules for one in rule.show if one.surface == "slack"}
     for address in sorted(targets):
         try:
-            await notifier.find(address, None)
+            team, name = target(address)
+            await rooms.channel(await workspaces.named(team), team, name)
         except (Later, Never, Unsure) as problem:
             yield warn(f"{address.removeprefix('slack:')}: {problem}", "Cards for it become dead letters.")
         else:

@@ -50,7 +50,17 @@ class Linking:
         linked = (await self.store.registry()).links.get((surface, account))
         return linked.person if linked is not None and linked.person in directory.people else None
 
-    async def accounts(self, person: PersonName) -> tuple[Linked, ...]:
+    async def held(self, person: PersonName, surface: str) -> tuple[str, ...]:
+        """Return somebody's accounts on a surface, those of the directory first."""
+        directory = self.policies.current().directory
+        known = directory.people.get(person)
+        if known is None:
+            return ()
+        own = {"slack": known.slack, "teams": known.teams}.get(surface, ())
+        linked = [one.account for one in await self.linked(person) if one.surface == surface]
+        return (*own, *(one for one in linked if directory.by_account(surface, one) is None))
+
+    async def linked(self, person: PersonName) -> tuple[Linked, ...]:
         """Return the accounts that somebody linked, oldest first."""
         links = (await self.store.registry()).links.values()
         return tuple(sorted((one for one in links if one.person == person), key=lambda one: one.at))

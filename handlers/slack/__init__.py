@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
-from bot.ports import Clock, Policies, Store
+from bot.ports import Clock, Store
 from bot.services.entering import Entering
+from bot.services.linking import Linking
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.render import Renderer
@@ -46,7 +47,7 @@ def install(
     reviewing: Reviewing,
     viewing: Viewing,
     entering: Entering,
-    policies: Policies,
+    linking: Linking,
     usergroups: Usergroups,
     store: Store,
     clock: Clock,
@@ -55,7 +56,7 @@ def install(
     """Take Slack's calls: at POST /slack/events with a signing secret, over Socket Mode with a socket."""
 
     def listeners_of(workspace: Workspace) -> Listeners:
-        identity = Identity(workspace, policies, clock)
+        identity = Identity(workspace, linking, clock)
         desk = Desk(identity, reviewing, viewing, entering, store, clock, renderer, workspace, public_url)
         return Listeners(desk, usergroups)
 

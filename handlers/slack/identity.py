@@ -2,7 +2,8 @@
 
 1. The account is of our own workspace, by the payload.
 2. Slack itself says, now, that it is a full member of it: no bot, guest, stranger or deleted account.
-3. The directory says whose account it is. Names and e-mail addresses are never looked at.
+3. The directory, or a link that both sides confirmed, says whose account it is. Names and e-mail addresses
+   are never looked at.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 
 from bot.core.errors import NoReviewsByMachines, NotReady, UnknownPerson
 from bot.core.terms import Actor, ActorKind, Json, PersonName, Proof, Surface
-from bot.ports import Clock, Later, Never, Policies
+from bot.ports import Accounts, Clock, Later, Never
 from handlers.slack.troubles import repeatable
 from handlers.slack.workspace import Installation, Workspace
 
@@ -42,7 +43,7 @@ class Identity:
     """Turns clickers into people; fails closed."""
 
     workspace: Workspace
-    policies: Policies
+    accounts: Accounts
     clock: Clock
     _heard: dict[str, tuple[datetime, Mapping[str, Json]]] = field(default_factory=dict)
 
@@ -51,17 +52,38 @@ class Identity:
 
         Raises `UnknownPerson`, `NoReviewsByMachines`, or `NotReady` while Slack does not say who this is.
         """
+        account = await self.account(clicker)
+        person = await self.accounts.person(Surface.SLACK, account)  # 3
+        if person is None:
+            raise UnknownPerson(
+                f"Your Slack account {account} belongs to nobody in the directory. If you are in it, type "
+                "/assent link to tie the two together."
+            )
+        return Actor(ActorKind.PERSON, person, Surface.SLACK, account, Proof.SIGNATURE)
+
+    async def account(self, clicker: Clicker) -> str:
+        """Return the account of a full member of our workspace, whosever it is; raises as `actor` does."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 installation = await self.workspace.installation()
                 _of_ours(clicker.team, installation)  # 1
-                account = _full_member(await self._heard_of(clicker.id), clicker, installation)  # 2
+                return _full_member(await self._heard_of(clicker.id), clicker, installation)  # 2
         except (TimeoutError, Later, Never) as error:
             raise NotReady("Slack does not say who you are right now; try again in a minute.") from error
-        person = self.policies.current().directory.by_account(Surface.SLACK, account)  # 3
-        if person is None:
-            raise UnknownPerson(f"Your Slack account {account} belongs to nobody in the directory.")
-        return Actor(ActorKind.PERSON, person, Surface.SLACK, account, Proof.SIGNATURE)
+
+    async def named(self, user: str) -> str:
+        """Return the name of whom a mentioned account belongs to, or the account where it is nobody's.
+
+        Raises `NotReady` while Slack does not say who this is.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                installation = await self.workspace.installation()
+                account = installation.account(await self._heard_of(user))
+        except (TimeoutError, Later, Never) as error:
+            raise NotReady("Slack does not say who that is right now; try again in a minute.") from error
+        found = await self.accounts.person(Surface.SLACK, account) if account else None
+        return found or account or user
 
     async def _heard_of(self, user: str) -> Mapping[str, Json]:
         now = self.clock.now()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.core.card import Card
+from bot.core.card import Card, RoundupLine
 from bot.core.terms import Json, PersonName, RequestId, Surface
-from bot.ports import Clock, Never, Place, Policies, Posted, Unsure
+from bot.ports import Accounts, Clock, Never, Place, Posted, Unsure
 from handlers.render import Renderer
-from handlers.slack.blocks import Block, clip, escaped, message
+from handlers.slack.blocks import Block, Message, clip, escaped, message
 from handlers.slack.limits import FALLBACK_TEXT_MAX, SECTION_TEXT_MAX
 from handlers.slack.rooms import PAGE, Rooms, target
+from handlers.slack.roundups import roundup
 from handlers.slack.troubles import repeatable, unrepeatable
 from handlers.slack.workspaces import Workspaces
 
@@ -27,7 +28,7 @@ class SlackNotifier:
     """Posts cards and keeps them up to date. Each verb raises only `Later`, `Never` or `Unsure`."""
 
     workspaces: Workspaces
-    policies: Policies
+    accounts: Accounts
     clock: Clock
     renderer: Renderer
     _rooms: Rooms = field(default_factory=Rooms)
@@ -42,8 +43,10 @@ class SlackNotifier:
 
     async def post(self, card: Card, place: Place) -> Posted:
         """Post a card; raises `Unsure` when nobody knows whether it stands there now."""
-        shown = message(card, self.renderer)
-        metadata = {"event_type": EVENT_TYPE, "event_payload": {"request": card.request_id}}
+        return await self._posted(message(card, self.renderer), card.request_id, card.version, place)
+
+    async def _posted(self, shown: Message, request_id: RequestId, version: int, place: Place) -> Posted:
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"request": request_id}}
         workspace, channel = await self.workspaces.at(place.id)
         with self._known(channel), workspace.pace.posting(channel), unrepeatable():
             said = await workspace.client.chat_postMessage(
@@ -56,7 +59,7 @@ class SlackNotifier:
                 parse="none",
             )
             stands_at = workspace.placed(str(said["channel"]))
-            return _posted(card.request_id, stands_at, str(said["ts"]), card.version)
+            return _posted(request_id, stands_at, str(said["ts"]), version)
 
     async def seek(self, request_id: RequestId, place: Place) -> Posted | None:
         """Return our card of that request if it already stands at the place.
@@ -83,7 +86,20 @@ class SlackNotifier:
 
     async def update(self, card: Card, posted: Posted) -> Posted:
         """Bring a card up to date; raises `Never` when its message is gone."""
-        shown = message(card, self.renderer)
+        await self._change(message(card, self.renderer), posted)
+        return _posted(card.request_id, posted.place, posted.message, card.version)
+
+    async def round_up(
+        self, lines: Sequence[RoundupLine], leader: RequestId, place: Place, posted: Posted | None
+    ) -> Posted:
+        """Post one message for many requests, or bring the one that stands up to date."""
+        shown = roundup(lines, self.renderer)
+        if posted is None:
+            return await self._posted(shown, leader, 0, place)
+        await self._change(shown, posted)
+        return posted
+
+    async def _change(self, shown: Message, posted: Posted) -> None:
         workspace, channel = await self.workspaces.at(posted.place)
         with workspace.pace.calling("chat.update"), repeatable():
             # `text` alone would delete the blocks.
@@ -94,7 +110,6 @@ class SlackNotifier:
                 blocks=shown.blocks,
                 parse="none",
             )
-        return _posted(card.request_id, posted.place, posted.message, card.version)
 
     async def reply(self, text: str, posted: Posted) -> None:
         """Add a line to a card's thread."""
@@ -110,15 +125,14 @@ class SlackNotifier:
 
     async def _chat(self, person: PersonName) -> str:
         """Return the direct messages of the first of somebody's accounts where we are installed."""
-        known = self.policies.current().directory.people.get(person)
-        for account in known.slack if known else ():
+        for account in await self.accounts.held(person, Surface.SLACK):
             team, _, user = account.partition("/")
             try:
                 workspace = await self.workspaces.named(team)
             except Never:
                 continue
             return workspace.placed(await self._rooms.chat(workspace, user))
-        raise Never(f"{person} has no account of this Slack workspace in the directory")
+        raise Never(f"{person} has no account of this Slack workspace")
 
     @contextmanager
     def _known(self, channel: str) -> Iterator[None]:

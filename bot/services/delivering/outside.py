@@ -21,15 +21,23 @@ class Outside:
     caller: Caller
     public_url: str
 
-    def notifier(self, address: str) -> tuple[Notifier | None, PersonName | None]:
-        """Return the surface for an address; a person's is the first on which they have an account."""
+    async def notifier(self, address: str) -> tuple[Notifier | None, PersonName | None]:
+        """Return the surface for an address; a person's is the first on which they have an account.
+
+        Accounts of the directory go first, then those that they linked.
+        """
         surface, _, rest = address.partition(":")
         if surface != "person":
             return self.notifiers.get(surface), None
         known = self.policies.current().directory.people.get(PersonName(rest))
-        accounts = {"slack": known.slack, "teams": known.teams} if known else {}
-        found = [self.notifiers[name] for name, held in accounts.items() if held and name in self.notifiers]
-        return (found[0] if found else None), PersonName(rest)
+        if known is None:
+            return None, PersonName(rest)
+        links = (await self.store.registry()).links.values()
+        linked = [one.surface for one in sorted(links, key=lambda one: one.at) if one.person == rest]
+        own = {"slack": known.slack, "teams": known.teams}
+        surfaces = [*(name for name, accounts in own.items() if accounts), *linked]
+        found = [self.notifiers[name] for name in surfaces if name in self.notifiers]
+        return (found[0] if found else None), known.name
 
     async def request(self, row: Claimed) -> Request:
         """Return the request that a row is about, as it stands."""

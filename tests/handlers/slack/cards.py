@@ -87,7 +87,7 @@ def a_card(parameters: Mapping[str, Json] | None = None, **changes: Json) -> Car
 
 @dataclass
 class Known:
-    """Policies that consist of a directory."""
+    """Policies and accounts that consist of a directory."""
 
     people: dict[PersonName, Person]
 
@@ -95,6 +95,13 @@ class Known:
         accounts = {("slack", account): name for name, p in self.people.items() for account in p.slack}
         directory = Directory(self.people, Digest("d" * 64), accounts)
         return InForce(cast(Bundle, None), directory)
+
+    async def person(self, surface: str, account: str) -> PersonName | None:
+        return self.current().directory.by_account(surface, account)
+
+    async def held(self, person: PersonName, surface: str) -> tuple[str, ...]:
+        known = self.people.get(person)
+        return known.slack if known and surface == "slack" else ()
 
     async def roster(self, request: Request, registry: Registry) -> Roster:
         raise AssertionError("nobody decides here")

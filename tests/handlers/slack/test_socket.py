@@ -39,7 +39,7 @@ async def socket(world: World, slack: FakeSlack) -> AsyncIterator[None]:
         reviewing=made.reviewing,
         viewing=made.viewing,
         entering=made.entering,
-        policies=made.policies,
+        linking=made.linking,
         usergroups=made.usergroups,
         store=made.store,
         clock=made.clock,
