@@ -1,0 +1,142 @@
+"""What a click or a line does. Nothing of Teams' transport in here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.core.card import Card, card
+from bot.core.errors import Malformed, Refusal
+from bot.core.terms import (
+    Actor,
+    ActorKind,
+    Change,
+    Entry,
+    EntryKind,
+    GroupName,
+    PersonName,
+    Proof,
+    Request,
+    Surface,
+    Verdict,
+)
+from bot.ports import Clock, Policies, Store
+from bot.services.reviewing import Reviewing
+from bot.services.viewing import Viewing
+from handlers.commands import Answer
+from handlers.commands.desk import Desk as Commands
+from handlers.render import Renderer
+from handlers.teams.cards import Content, message
+from handlers.teams.identity import Identity, person
+from handlers.teams.payloads import Click, Clicker, Typed
+
+VERDICTS = {"approve": Verdict.APPROVE, "deny": Verdict.DENY, "comment": Verdict.COMMENT}
+
+Work = Callable[[Click, Request, Actor], Awaitable[Request]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Does what people ask for in Teams."""
+
+    identity: Identity
+    reviewing: Reviewing
+    viewing: Viewing
+    commands: Commands
+    store: Store
+    policies: Policies
+    clock: Clock
+    renderer: Renderer
+    public_url: str
+
+    async def press(self, click: Click) -> Content:
+        """Do what a button of a card says; return the card as its presser sees it then."""
+        work = self._works().get(click.verb)
+        if work is None:
+            raise Malformed("This button is of another version; the card is brought up to date in a moment.")
+        request = await self.store.get(click.request_id)
+        actor = await self._actor(click, request)
+        if not _is_done(click, request, actor):
+            request = await work(click, request, actor)
+        return message(await self._card(request), self.renderer).content
+
+    async def run(self, clicker: Clicker, line: str) -> Answer:
+        """Run a line that somebody typed, or that a button below an answer stands for."""
+        try:
+            actor = await self.identity.actor(clicker)
+        except Refusal as refusal:
+            await self.commands.refused(self._nobody(clicker), line, refusal)
+            raise
+        return await self.commands.run(actor, line)
+
+    async def open(self, click: Click) -> Answer:
+        """Return the card of a request that stood as one line among many, for whoever may see it."""
+        actor = await self.identity.actor(click.clicker)
+        request = await self.viewing.see(click.request_id, person(actor))
+        return Answer(cards=(await self._card(request),))
+
+    async def typed(self, typed: Typed) -> Answer:
+        """Run what somebody wrote."""
+        return await self.run(typed.clicker, typed.line)
+
+    def _works(self) -> dict[str, Work]:
+        decided: dict[str, Work] = dict.fromkeys(VERDICTS, self._decide)
+        return {**decided, "ask": self._ask, "look": self._look}
+
+    async def _decide(self, click: Click, request: Request, actor: Actor) -> Request:
+        # Whether the card showed everything follows from the request, not from which buttons it had.
+        shown = message(await self._card(request), self.renderer).card
+        verdict = VERDICTS[click.verb]
+        return await self.reviewing.decide(
+            request.id, person(actor), verdict, click.words, click.digest, actor, shown.complete
+        )
+
+    async def _ask(self, click: Click, request: Request, actor: Actor) -> Request:
+        return await self.reviewing.ask(request.id, person(actor), click.words or "", actor)
+
+    async def _look(self, click: Click, request: Request, actor: Actor) -> Request:  # noqa: ARG002  # as the others
+        return await self.reviewing.look(request.id, person(actor), actor)
+
+    async def _card(self, request: Request) -> Card:
+        roster = await self.policies.roster(request, await self.store.registry())
+        names: dict[GroupName, frozenset[PersonName]] = {
+            group: people for group, people in roster.groups.items() if people is not None
+        }
+        return card(request, self.clock.now(), f"{self.public_url}/requests/{request.id}", names=names)
+
+    async def _actor(self, click: Click, request: Request) -> Actor:
+        try:
+            return await self.identity.actor(click.clicker)
+        except Refusal as refusal:
+            await self._refused(click, request, refusal)
+            raise
+
+    async def _refused(self, click: Click, request: Request, refusal: Refusal) -> None:
+        """Leave an audit entry: whoever it was, they are nobody who may review."""
+        entry = Entry(
+            kind=EntryKind.REVIEW_REFUSED,
+            at=self.clock.now(),
+            by=self._nobody(click.clicker),
+            request_id=request.id,
+            agent=request.subject.agent,
+            on_behalf_of=request.subject.on_behalf_of,
+            action_digest=request.digest,
+            policy_digest=request.plan.bundle,
+            decision=click.verb,
+            facts={"refusal": refusal.slug()},
+        )
+        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
+
+    def _nobody(self, clicker: Clicker) -> Actor:
+        return Actor(ActorKind.PERSON, "", Surface.TEAMS, self.identity.account(clicker), Proof.SIGNATURE)
+
+
+def _is_done(click: Click, request: Request, actor: Actor) -> bool:
+    """Say whether this very click was done already: Teams sends one again whose answer it did not get."""
+    if click.digest != request.digest:
+        return False
+    words = (click.words or "").strip() or None
+    if click.verb == "ask":
+        return any(q.by == actor and q.text == words and q.answer is None for q in request.questions)
+    last = [review for review in request.reviews if review.by == actor][-1:]
+    return any(one.verdict == click.verb and one.reason == words for one in last)

@@ -1,0 +1,38 @@
+"""Answers go to one person alone: to their personal chat, whoever else reads where they asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.terms import Json
+from handlers.commands import Answer
+from handlers.render import Renderer
+from handlers.teams.answers import contents
+from handlers.teams.chats import Chats
+from handlers.teams.connector import Connector
+from handlers.teams.messages import carrying
+from handlers.teams.payloads import Clicker
+
+HERE = "Done; see below."
+ELSEWHERE = "I have answered in our chat, where only you read it."
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Says an answer to whom it concerns."""
+
+    chats: Chats
+    connector: Connector
+    renderer: Renderer
+    tenant: str
+
+    async def answer(self, answer: Answer, clicker: Clicker, *, is_personal: bool) -> str:
+        """Send an answer to the asker alone; return what is said where they asked. Raises like a notifier."""
+        cards: list[dict[str, Json]] = contents(answer, self.renderer)
+        url, conversation = clicker.url, clicker.where
+        if not is_personal:
+            place = await self.chats.personal(f"{self.tenant}/{clicker.object_id}")
+            url, conversation, _ = await self.chats.where(place)
+        for content in cards:
+            await self.connector.post(url, conversation, carrying(content, answer.title or "Answer"))
+        return HERE if is_personal else ELSEWHERE

@@ -1,0 +1,58 @@
+"""A fake Teams a test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.teams import FakeTeams, account
+from tests.fixtures.clock import FakeClock
+from tests.fixtures.policy import write_policy
+from tests.handlers.slack.conftest import BUNDLE as TWO_RULES
+from tests.world import World, a_world
+
+PEOPLE = ("ana", "bo", "cy", "di", "ed")
+BUNDLE = TWO_RULES.replace('{slack: "#ops"}', "{teams: ops}")
+DIRECTORY = "".join(
+    f"{name}: {{teams: [{account(name)}]{', admin: true' if name == 'ed' else ''}}}\n" for name in PEOPLE
+)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Noon, until the test says otherwise."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def teams(clock: FakeClock) -> AsyncIterator[FakeTeams]:
+    """A tenant with everyone of the directory; at the end nothing unexpected may be left."""
+    fake = FakeTeams(clock.now)
+    await fake.start()
+    for name in PEOPLE:
+        fake.add_user(name)
+    yield fake
+    await fake.stop()
+
+
+@pytest.fixture
+async def world(teams: FakeTeams, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """The whole bot, with the app in team Platform, whose channels are General and ops."""
+    policy = write_policy(tmp_path / "policy", BUNDLE, DIRECTORY)
+    async with a_world(sqlite_url, tmp_path, policy, **teams.settings) as made:
+        teams.app = f"{made.url}/teams/messages"
+        teams.state.now = made.clock.now
+        await teams.install_in_team("Platform", "ops")
+        yield made
+        await made.settle()
+
+
+@pytest.fixture
+async def request_(world: World) -> dict[str, Any]:
+    """A migration of production, waiting for one of dba (ana, bo, cy); its card stands in ops."""
+    request = await world.agent.asks("db.migrate", env="prod", sql="ALTER TABLE x", rows=3)
+    await world.settle()
+    return request
