@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.errors import Unknown
-from bot.core.people import absent, resolve, seats
+from bot.core.people import absent, lenders, resolve, seats
 from bot.core.terms import GroupName, PersonName, Registry, Request, RequestId, State
 from bot.ports import Clock, Policies, Store
 
@@ -47,7 +47,7 @@ class Viewing:
         named = [reference for stage in request.plan.stages for reference in stage.approvers]
         for fired in request.plan.escalations[: request.escalated]:
             named += (*fired.remind, *fired.add)  # whoever was reminded follows the link
-        return person in resolve(named, roster) or person in seats(request, roster)
+        return person in resolve(named, roster) or bool(lenders(person, request, roster))
 
     async def may_act(self, request: Request, person: PersonName) -> bool:
         """Say whether this person's approval or denial would count now."""
