@@ -1,4 +1,4 @@
-"""How fast each agent may ask, kept in this process. A restart forgives; the store's pending cap does not."""
+"""How fast each caller may call, kept in this process: a restart forgives, the pending cap does not."""
 
 from __future__ import annotations
 
@@ -8,32 +8,46 @@ from aiohttp import web
 
 from bot.core.errors import TooMany
 from bot.core.rate import Bucket, take
-from bot.core.terms import Agent, AgentName
+from bot.core.terms import ActorKind, Agent, ExecutorName, PersonName
 from bot.ports import Clock
+
+# Calls a minute. An agent's are its registration's; these are the same everywhere: far above what people and
+# executors do, far below what a loop that has run wild does to those who share the server with it.
+PERSON_PER_MINUTE = 600
+EXECUTOR_PER_MINUTE = 12_000
 
 
 class Pace:
-    """One bucket for each agent that has asked."""
+    """One bucket for each caller."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._buckets: dict[AgentName, Bucket] = {}
+        self._buckets: dict[tuple[ActorKind, str], Bucket] = {}
 
     @classmethod
     def of(cls, app: web.Application, clock: Clock) -> Pace:
-        """Return the application's one pace: an agent with two doors to ask through asks no faster."""
+        """Return the application's one pace: a caller with two doors goes no faster."""
         if _PACE not in app:
             app[_PACE] = cls(clock)
         return app[_PACE]
 
     def keep(self, agent: Agent) -> None:
-        """Count one request; raises `TooMany` beyond the agent's `per_minute`."""
-        bucket, wait = take(self._buckets.get(agent.name), agent.per_minute, self._clock.now())
-        self._buckets[agent.name] = bucket
+        """Count one request of an agent; raises `TooMany` beyond its `per_minute`."""
+        self._take(ActorKind.AGENT, agent.name, agent.per_minute, "This agent may make", "requests")
+
+    def keep_person(self, person: PersonName) -> None:
+        """Count one call of a person; raises `TooMany`."""
+        self._take(ActorKind.PERSON, person, PERSON_PER_MINUTE, "One person may make", "calls")
+
+    def keep_executor(self, executor: ExecutorName) -> None:
+        """Count one call of an executor; raises `TooMany`."""
+        self._take(ActorKind.EXECUTOR, executor, EXECUTOR_PER_MINUTE, "One executor may make", "calls")
+
+    def _take(self, kind: ActorKind, name: str, per_minute: int, who: str, what: str) -> None:
+        bucket, wait = take(self._buckets.get((kind, name)), per_minute, self._clock.now())
+        self._buckets[kind, name] = bucket
         if wait > timedelta():
-            raise TooMany(
-                f"This agent may make {agent.per_minute} requests a minute; slow down.", retry_after=wait
-            )
+            raise TooMany(f"{who} {per_minute} {what} a minute; slow down.", retry_after=wait)
 
 
 _PACE = web.AppKey("pace", Pace)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Coroutine
+from datetime import timedelta
 from typing import TypeVar
 
 from aiohttp import web
 
+from bot.core.errors import TooMany
+
 Found = TypeVar("Found")
+POLLS_MAX = 1000  # of one caller at once: an agent waits for each of its requests, and for some twice
+RETRY = timedelta(seconds=5)  # one of them ends by then, or all wait for people
 
 
 class Polls:
@@ -16,6 +22,7 @@ class Polls:
 
     def __init__(self) -> None:
         self._open: set[asyncio.Timeout] = set()
+        self._of_each: Counter[str] = Counter()
         self._closing = False
 
     @classmethod
@@ -26,8 +33,15 @@ class Polls:
             app.on_shutdown.append(polls.close)
         return app[_POLLS]
 
-    async def until(self, awaited: Awaitable[Found]) -> Found | None:
-        """Return what is awaited, or None when the server shuts down first."""
+    async def until(self, awaited: Coroutine[object, object, Found], caller: str) -> Found | None:
+        """Return what is awaited, or None when the server shuts down first.
+
+        Raises `TooMany` when the caller waits at `POLLS_MAX` polls already.
+        """
+        if self._of_each[caller] >= POLLS_MAX:
+            awaited.close()
+            raise TooMany(f"One caller waits at {POLLS_MAX} polls at most; end some.", retry_after=RETRY)
+        self._of_each[caller] += 1
         scope = asyncio.timeout(0 if self._closing else None)
         try:
             async with scope:
@@ -39,6 +53,9 @@ class Polls:
             return None
         finally:
             self._open.discard(scope)
+            self._of_each[caller] -= 1
+            if not self._of_each[caller]:
+                del self._of_each[caller]
 
     async def close(self, _: web.Application) -> None:
         """End every poll; for `app.on_shutdown`."""

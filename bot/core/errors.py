@@ -5,13 +5,14 @@
     ├── Unauthenticated         no credential, or one that is not in force             401
     ├── Forbidden               known, but not allowed                                 403
     │   ├── NotYours … NotAnApprover, OwnRequest, SideGone, UnknownPerson, NoReviewsByMachines
-    │   └── ActsForNobody, NotItsExecutor
+    │   ├── ActsForNobody, NotItsExecutor
+    │   └── NotAHolder, OwnGlass
     ├── Unknown                 not there, or not for your eyes                        404
     ├── Conflict                true a moment ago, or of another request               409
     │   ├── AlreadyDecided, TooLate, AlreadyReviewed, OtherDigest, ReasonMissing
-    │   ├── EnoughSaid, AlreadyAsked, EnoughAsked, AlreadyAnswered, AlreadyLooking
+    │   ├── EnoughSaid, AlreadyAsked, EnoughAsked, AlreadyAnswered, AlreadyLooking, NotByReaction
     │   ├── KeyReused, NotRedeemable, AlreadyRedeemed, Lapsed, Revoked
-    │   ├── DigestMismatch, PolicyDenies, Frozen
+    │   ├── DigestMismatch, PolicyDenies, Frozen, SomebodyDenied, NotBroken
     │   └── NotReleased, AlreadyReported, NotDue (the clock came early; never shown)
     ├── TooMany                 over a cap or a rate                                   429
     └── NotReady                we cannot decide safely right now                      503
@@ -110,6 +111,14 @@ class AgentPaused(Forbidden):
     """This agent is paused by an admin."""
 
 
+class NotAHolder(Forbidden):
+    """Only who holds the break-glass role may break glass."""
+
+
+class OwnGlass(Forbidden):
+    """Nobody reviews the glass that they broke."""
+
+
 class NotAnAdmin(Forbidden):
     """Only an admin may do that."""
 
@@ -162,6 +171,10 @@ class AlreadyLooking(Conflict):
     """You have said once that you are looking; it holds reminders once a person and stage."""
 
 
+class NotByReaction(Conflict):
+    """A reaction does not count here; use the buttons of the card."""
+
+
 class MustReadAll(Conflict):
     """This card cannot show everything that would run; open the full page to approve."""
 
@@ -206,6 +219,14 @@ class Frozen(Conflict):
     """Actions like this one are frozen by an admin."""
 
 
+class SomebodyDenied(Conflict):
+    """Somebody has denied this request; glass is not broken over a denial."""
+
+
+class NotBroken(Conflict):
+    """No glass was broken on this request."""
+
+
 class NotReleased(Conflict):
     """Only a redeemed action has an outcome to report."""
 
@@ -219,7 +240,7 @@ class NotDue(Conflict):
 
 
 class TooMany(Refusal):
-    """Too many requests from this agent; wait and try again."""
+    """Too many calls by this caller; wait and try again."""
 
 
 class NotReady(Refusal):

@@ -56,7 +56,9 @@ class Requests:
         found = await self._own(agent, runner, request)
         if timeout and found.state is State.PENDING:
             awaited = self.intake.wait(agent, found.id, State.PENDING, timeout)
-            found = await self.polls.until(awaited) or await self.intake.show(agent, found.id)
+            found = await self.polls.until(awaited, f"agent {agent.name}") or await self.intake.show(
+                agent, found.id
+            )
         return respond(answer(found))
 
     async def cancel(self, request: web.Request) -> web.Response:

@@ -39,9 +39,10 @@ def install(
     Client disconnects free their polls when the runner has `handler_cancellation=True`.
     """
     answers, polls = Answers(public_url.rstrip("/"), signer), Polls.of(app)
-    agents = Agents(knowing, intake, answers, Pace.of(app, clock), polls)
-    executors = Executors(knowing, granting, answers, polls)
-    approvers = Approvers(knowing, reviewing, viewing, answers)
+    pace = Pace.of(app, clock)
+    agents = Agents(knowing, intake, answers, pace, polls)
+    executors = Executors(knowing, granting, answers, pace, polls)
+    approvers = Approvers(knowing, reviewing, viewing, answers, pace)
     app.router.add_post("/v1/requests", agents.submit)
     app.router.add_get("/v1/requests", agents.own)
     app.router.add_get("/v1/requests/{id}", agents.show)

@@ -53,7 +53,9 @@ class Agents:
         request_id = door.request_id(request)
         found = None
         if timeout > timedelta():
-            found = await self.polls.until(self.intake.wait(agent, request_id, since, timeout, questions))
+            found = await self.polls.until(
+                self.intake.wait(agent, request_id, since, timeout, questions), f"agent {agent.name}"
+            )
         if found is None:
             found = await self.intake.show(agent, request_id)
         return respond(self.answers.request(found), headers=headers)

@@ -13,6 +13,7 @@ from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.api import door, query, shapes
 from handlers.api.answers import Answers, respond
+from handlers.pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,12 @@ class Approvers:
     reviewing: Reviewing
     viewing: Viewing
     answers: Answers
+    pace: Pace
 
     async def inbox(self, request: web.Request) -> web.Response:
         """GET /v1/inbox: what waits for this person, soonest deadline first."""
         person, _, _ = await self.knowing.person(door.bearer(request))
+        self.pace.keep_person(person)
         query.only(request, ("limit",))
         waiting = await self.viewing.inbox(person, query.limit(request))
         return respond(shapes.InboxShape([self.answers.reviewable(one) for one in waiting]))
@@ -34,6 +37,7 @@ class Approvers:
     async def review(self, request: web.Request) -> web.Response:
         """POST /v1/requests/{id}/reviews: approve, deny or comment on the action with that digest."""
         person, _, by = await self.knowing.person(door.bearer(request))
+        self.pace.keep_person(person)
         query.only(request, ())
         request_id = door.request_id(request)
         told = await door.shaped_body(request, shapes.ReviewBody)
@@ -43,6 +47,7 @@ class Approvers:
     async def ask(self, request: web.Request) -> web.Response:
         """POST /v1/requests/{id}/questions: ask the agent something."""
         person, _, by = await self.knowing.person(door.bearer(request))
+        self.pace.keep_person(person)
         query.only(request, ())
         request_id = door.request_id(request)
         told = await door.shaped_body(request, shapes.QuestionBody)
@@ -53,6 +58,7 @@ class Approvers:
     async def look(self, request: web.Request) -> web.Response:
         """POST /v1/requests/{id}/looks: say that you are looking, which holds reminders for a moment."""
         person, _, by = await self.knowing.person(door.bearer(request))
+        self.pace.keep_person(person)
         query.only(request, ())
         request_id = door.request_id(request)
         await door.shaped_body(request, shapes.LookBody)

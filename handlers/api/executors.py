@@ -14,6 +14,7 @@ from bot.services.granting import Granting
 from bot.services.knowing import Knowing
 from handlers.api import door, query, shapes
 from handlers.api.answers import Answers, respond
+from handlers.pace import Pace
 from handlers.polls import Polls
 
 
@@ -24,11 +25,13 @@ class Executors:
     knowing: Knowing
     granting: Granting
     answers: Answers
+    pace: Pace
     polls: Polls
 
     async def redeem(self, request: web.Request) -> web.Response:
         """POST /v1/grants/{jti}/redeem: leave to run this action once."""
         executor, _, by = await self.knowing.executor(door.bearer(request))
+        self.pace.keep_executor(executor.name)
         query.only(request, ())
         jti = door.jti(request)
         key = door.idempotency_key(request)
@@ -43,6 +46,7 @@ class Executors:
     async def report(self, request: web.Request) -> web.Response:
         """POST /v1/requests/{id}/outcome: what became of it."""
         executor, _, by = await self.knowing.executor(door.bearer(request))
+        self.pace.keep_executor(executor.name)
         query.only(request, ())
         request_id = door.request_id(request)
         told = await door.shaped_body(request, shapes.OutcomeBody)
@@ -54,12 +58,15 @@ class Executors:
     async def executions(self, request: web.Request) -> web.Response:
         """GET /v1/executions: the callbacks beyond a sequence, at once or when the first one comes."""
         executor, _, _ = await self.knowing.executor(door.bearer(request))
+        self.pace.keep_executor(executor.name)
         query.only(request, ("after", "wait", "limit", "request"))
         timeout, headers = query.wait(request)
         after, limit, about = query.after(request), query.limit(request), query.about(request)
         found = None
         if timeout > timedelta():
-            found = await self.polls.until(self.granting.executions(executor, after, limit, timeout, about))
+            found = await self.polls.until(
+                self.granting.executions(executor, after, limit, timeout, about), f"executor {executor.name}"
+            )
         if found is None:
             found = await self.granting.executions(executor, after, limit, timedelta(), about)
         told = [self.answers.execution(callback, about) for callback, about in found]

@@ -103,8 +103,8 @@ class Route:
     headers: dict[str, Schema] | None = None
 
 
-READS = (400, 401, 403, 404)
-WRITES = (400, 401, 403, 404, 409, 413, 415)
+READS = (400, 401, 403, 404, 429)
+WRITES = (400, 401, 403, 404, 409, 413, 415, 429)
 
 ROUTES = (
     Route(
@@ -202,7 +202,7 @@ ROUTES = (
         "executor",
         {200: "the callbacks, in sequence"},
         shapes.ExecutionsShape,
-        (400, 401, 403),
+        (400, 401, 403, 429),
         (AFTER, ABOUT, LIMIT, WAIT, PREFER),
         headers={"Preference-Applied": PREFERENCE},
     ),
@@ -250,7 +250,7 @@ ROUTES = (
         "person",
         {200: "requests that this person may decide now"},
         shapes.InboxShape,
-        (400, 401, 403),
+        (400, 401, 403, 429),
         (LIMIT,),
     ),
     Route("get", "/openapi.json", "describe", "This document", None, {200: "OpenAPI 3.1"}, None),

@@ -113,7 +113,9 @@ class Hooks:
         if made.state is not State.PENDING:
             return made
         awaited = self.intake.wait(agent, made.id, State.PENDING, until)
-        return await self.polls.until(awaited) or await self.intake.show(agent, made.id)
+        return await self.polls.until(awaited, f"agent {agent.name}") or await self.intake.show(
+            agent, made.id
+        )
 
     async def _answered(
         self,

@@ -98,7 +98,9 @@ class Calls:
             raise Unknown
         if found.state is State.PENDING:
             awaited = self._intake.wait(agent, found.id, State.PENDING, HELD)
-            found = await self._polls.until(awaited) or await self._intake.show(agent, found.id)
+            found = await self._polls.until(awaited, f"agent {agent.name}") or await self._intake.show(
+                agent, found.id
+            )
         return found
 
     async def _verdict(self, runner: Executor, found: Request, by: Actor) -> tuple[bool | None, str | None]:

@@ -37,7 +37,7 @@ class Waiting:
         while request.state is State.PENDING and (left := ends_at - self.clock.now()) > timedelta():
             await line.alive(f"waiting for {waits_for(request)}")
             piece = self.intake.wait(agent, request.id, State.PENDING, min(left, BEAT))
-            found = await self.polls.until(piece)
+            found = await self.polls.until(piece, f"agent {agent.name}")
             if found is None:
                 return await self.intake.show(agent, request.id)
             request = found

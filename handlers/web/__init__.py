@@ -9,6 +9,7 @@ from bot.services.auditing import Auditing
 from bot.services.entering import Entering
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
+from handlers.pace import Pace
 from handlers.render import Renderer
 from handlers.web.desk import Desk
 from handlers.web.door import Door
@@ -35,7 +36,18 @@ def install(
 ) -> None:
     """Add the pages to `app`. `development` lets a visitor choose whom to be: for the demo alone."""
     static = Static(renderer.folder / "web" / "static")
-    site = Site(viewing, entering, store, policies, clock, renderer, static, public_url, development)
+    site = Site(
+        viewing,
+        entering,
+        store,
+        policies,
+        clock,
+        Pace.of(app, clock),
+        renderer,
+        static,
+        public_url,
+        development,
+    )
     door, lists, desk = Door(site, entering), Lists(site), Desk(site, reviewing)
     trail, live = Trail(site, auditing), Live(site, lists)
     app.router.add_get("/", site.private(lists.inbox))

@@ -9,16 +9,19 @@ import asyncio
 from asyncio import Event, Task
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 from aiohttp import web
 
-from bot.core.errors import Unknown
-from bot.core.terms import RequestId
+from bot.core.errors import TooMany, Unknown
+from bot.core.terms import PersonName, RequestId
 from handlers.web.desk import ID
 from handlers.web.lists import Lists
 from handlers.web.shield import HEADERS
 from handlers.web.site import Site, Visitor
 
+STREAMS_MAX = 16  # of one person at once; each looks up their inbox at every change
+RETRY = timedelta(seconds=30)
 CALM = 0.2  # seconds: changes closer together are told as one
 KEEPALIVE = 15.0  # seconds: proxies cut silent connections after 30 to 60
 HEADERS_OF_STREAM = HEADERS | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
@@ -32,10 +35,15 @@ class Live:
     def __init__(self, site: Site, lists: Lists) -> None:
         self._site = site
         self._lists = lists
-        self._streams: set[Task[object]] = set()
+        self._streams: dict[Task[object], PersonName] = {}
 
     async def events(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
-        """Tell a page whenever its `state` changes, until it is closed or its session ends."""
+        """Tell a page whenever its `state` changes, until it is closed or its session ends.
+
+        Raises `TooMany` when this person has `STREAMS_MAX` pages open: the others work without.
+        """
+        if list(self._streams.values()).count(visitor.name) >= STREAMS_MAX:
+            raise TooMany(f"{STREAMS_MAX} of your pages are live already.", retry_after=RETRY)
         watched = request.query.get("request")
         state = self._of_request(watched, visitor) if watched else self._of_inbox(visitor)
         await state()  # what may not be seen is refused before the stream begins
@@ -43,15 +51,15 @@ class Live:
         await response.prepare(request)
         task = asyncio.current_task()
         if task is not None:
-            self._streams.add(task)
-            task.add_done_callback(self._streams.discard)
+            self._streams[task] = visitor.name
+            task.add_done_callback(self._streams.pop)
         with suppress(ConnectionError, Unknown):
             await self._follow(request, response, state, RequestId(watched) if watched else None)
         return response
 
     async def close(self, _app: web.Application) -> None:
         """End every stream: a page's open ear must not hold up the server's end."""
-        for task in self._streams:
+        for task in tuple(self._streams):
             task.cancel()
 
     async def _follow(

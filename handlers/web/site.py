@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from bot.ports import Clock, Policies, Session, Store
 from bot.services.entering import Entering
 from bot.services.viewing import Viewing
 from handlers import record
+from handlers.pace import Pace
 from handlers.problems import status
 from handlers.render import Renderer
 from handlers.web.faces import face, numbered, pieces
@@ -60,6 +62,7 @@ class Site:
     store: Store
     policies: Policies
     clock: Clock
+    pace: Pace
     renderer: Renderer
     static: Static
     public_url: str
@@ -84,6 +87,8 @@ class Site:
             if visitor is None:
                 return await self._turned_away(request)
             try:
+                if request.method == "POST":
+                    self.pace.keep_person(visitor.name)
                 return await handler(request, visitor)
             except Refusal as refusal:
                 await record.keep(request, refusal, visitor.actor())
@@ -109,7 +114,10 @@ class Site:
     def refused(self, refusal: Refusal, visitor: Visitor | None, typed: str = "") -> web.Response:
         """Return a refusal as a page; what the person typed is on it."""
         values = {"title": refusal.sentence(), "detail": refusal.detail, "typed": typed}
-        return self.page("refused", visitor, values, status(refusal))
+        response = self.page("refused", visitor, values, status(refusal))
+        if refusal.retry_after is not None:
+            response.headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after.total_seconds())))
+        return response
 
     @web.middleware
     async def lost(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -10,11 +10,12 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from tests.world import OPERATOR, jti
 
 TOP = Path(__file__).resolve().parents[2]
 DAY = timedelta(hours=12)
+REVIEWERS = 2  # at a time
+CROWD = [f"p{number}" for number in range(40)]  # one person alone may not review as fast as this goes
 STARTS_WITHIN = 30.0  # seconds; the machine may be busy
 Answer = dict[str, Any]
 UNCLEAR = (aiohttp.ClientError, TimeoutError, OSError)
@@ -103,7 +106,7 @@ async def a_site(database_url: str, folder: Path, replicas: int) -> AsyncIterato
     """Start so many servers on one database."""
     options: dict[str, object] = {
         "database_url": database_url,
-        "policy": str(write_policy(folder / "policy", BUNDLE, DIRECTORY)),
+        "policy": str(write_policy(folder / "policy", *_crowded())),
         "keys": str(folder / "keys"),
         "checkpoints": str(folder / "checkpoints"),
     }
@@ -132,12 +135,20 @@ async def a_site(database_url: str, folder: Path, replicas: int) -> AsyncIterato
         await nursery.wait()
 
 
+def _crowded() -> tuple[str, str]:
+    """Return the bundle and the directory with many more approvers."""
+    before = "dba: {members: [ana, bo, cy]}"
+    bundle = BUNDLE.replace(before, f"dba: {{members: [{', '.join(CROWD)}]}}")
+    assert bundle != BUNDLE
+    return bundle, DIRECTORY + "".join(f"{name}: {{}}\n" for name in CROWD)
+
+
 async def _registered(settings: Settings) -> Keys:
     async with parts(settings) as made:
         owner = PersonName("ed")
         agent = await made.admin.add_agent("deployer", owner, [], False, OPERATOR, 10**6, 10**6)
         _, executor = await made.admin.add_executor("db-runner", None, OPERATOR)
-        people = [await made.admin.person_token(PersonName(name), DAY, OPERATOR) for name in ("ana", "bo")]
+        people = [await made.admin.person_token(PersonName(name), DAY, OPERATOR) for name in CROWD]
     return Keys(agent, executor, people)
 
 
@@ -208,13 +219,14 @@ class Hammer:
             self.complaints.append(f"ask {key}: {status} {told}")
         return told
 
-    async def review(self, key: str) -> None:
-        """Review what was asked: every fifth is denied."""
+    async def review(self, keys: Sequence[str]) -> None:
+        """Review what was asked, each with another person's token: every fifth is denied."""
+        tokens = cycle(keys)
         while (request := await self.asked.get()) is not None:
             verdict = "deny" if len(self.known.reviews) % 5 == 4 else "approve"
             body = {"verdict": verdict, "reason": "a test", "digest": request["digest"]}
             path = f"/v1/requests/{request['id']}/reviews"
-            status, told, doubtful = await self.insist(partial(self.call, key, "POST", path, body))
+            status, told, doubtful = await self.insist(partial(self.call, next(tokens), "POST", path, body))
             if status == 200 or (status == 409 and doubtful):
                 self.known.reviews[request["id"]] = verdict
             else:
@@ -264,11 +276,11 @@ async def hammered(site: Site) -> AsyncIterator[Hammer]:
         hammer = Hammer(site, http)
         async with asyncio.TaskGroup() as clients:
             askers = [clients.create_task(hammer.ask(number)) for number in range(4)]
-            for key in site.keys.people:
-                clients.create_task(hammer.review(key))
+            for number in range(REVIEWERS):
+                clients.create_task(hammer.review(site.keys.people[number::REVIEWERS]))
             clients.create_task(hammer.redeem())
             yield hammer
             hammer.stopping.set()
             await asyncio.gather(*askers)
-            for _ in site.keys.people:
+            for _ in range(REVIEWERS):
                 await hammer.asked.put(None)

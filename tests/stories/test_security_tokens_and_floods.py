@@ -17,6 +17,8 @@ from aiohttp import web
 from bot.core.errors import Malformed
 from bot.core.terms import AgentName, Entry, EntryKind, ExecutorName, PersonName
 from bot.ports import RegistryEdit
+from handlers import pace
+from handlers.web import live
 from tests.fixtures.policy import BUNDLE, write_policy
 from tests.fixtures.tables import rows
 from tests.world import OPERATOR, AgentFake, Answer, Caller, ExecutorFake, Refused, World, a_world, jti
@@ -282,6 +284,44 @@ async def test_an_agent_over_its_pace_is_told_when_to_come_back_and_may_then(sma
     assert wait
     small_world.clock.advance(timedelta(seconds=int(wait)))
     assert (await answered(agent, 9))[0] == 202
+
+
+async def test_a_person_and_an_executor_run_wild_are_told_when_to_come_back(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "PERSON_PER_MINUTE", 3)
+    monkeypatch.setattr(pace, "EXECUTOR_PER_MINUTE", 3)
+    ana, runner = await small_world.person("ana"), small_world.executors["db-runner"]
+    for caller, path in ((ana, "/v1/inbox"), (runner, "/v1/executions?after=0")):
+        came = [await outcome(caller.call("GET", path)) for _ in range(5)]
+        assert came == ["ok", "ok", "ok", "too-many", "too-many"]
+    assert await outcome((await small_world.person("bo")).call("GET", "/v1/inbox")) == "ok"
+    small_world.clock.advance(timedelta(seconds=20))
+    assert await outcome(ana.call("GET", "/v1/inbox")) == "ok"
+
+
+async def test_a_person_has_so_many_live_pages_and_the_others_work_without(
+    small_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STREAMS_MAX", 2)
+    cookies = {}
+    for name in ("ana", "bo"):
+        cookies[name], _ = await small_world.running.parts.entering.become(PersonName(name))
+
+    async def opened(name: str) -> aiohttp.ClientResponse:
+        headers = {"Cookie": f"assent={cookies[name]}"}
+        return await small_world.http.get(f"{small_world.url}/events", headers=headers)
+
+    pages = [await opened("ana") for _ in range(3)]
+    assert [page.status for page in pages] == [200, 200, 429]
+    assert int(pages[2].headers["Retry-After"]) > 0
+    assert (await opened("bo")).status == 200
+    pages[0].close()
+    for _ in range(50):  # until the server has noticed
+        await asyncio.sleep(0.05)
+        if (again := await opened("ana")).status == 200:
+            break
+    assert again.status == 200
 
 
 async def test_a_paused_agent_asks_for_nothing_until_it_is_resumed(small_world: World) -> None:
