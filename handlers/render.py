@@ -7,13 +7,15 @@ JSON value, quotes and all, so `{"text": {{ card.title }}}` is right and cannot 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+    from markupsafe import Markup
 
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -23,9 +25,6 @@ class Renderer:
 
     def __init__(self, templates: Path) -> None:
         self.folder = templates
-        self._html = _environment(templates)
-        self._json = _environment(templates)
-        self._json.finalize = as_json
         self._template = cache(self._load)
 
     def html(self, name: str, **values: object) -> str:
@@ -36,11 +35,23 @@ class Renderer:
         """Return what a JSON template says, as lists and dicts."""
         return orjson.loads(self._template(name, False).render(values))
 
+    @cached_property
+    def _html(self) -> Environment:
+        return _environment(self.folder)
+
+    @cached_property
+    def _json(self) -> Environment:
+        environment = _environment(self.folder)
+        environment.finalize = as_json
+        return environment
+
     def _load(self, name: str, html: bool) -> Template:
         return (self._html if html else self._json).get_template(name)
 
 
 def _environment(templates: Path) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # the first page can wait for it
+
     environment = Environment(
         loader=FileSystemLoader(templates),
         autoescape=True,
@@ -64,6 +75,8 @@ def _environment(templates: Path) -> Environment:
 
 def as_json(value: object) -> Markup:
     """Return a value as JSON; what is JSON already (a macro's result) stays as it is."""
+    from markupsafe import Markup
+
     # Nothing here is trusted: JSON's own quoting is what makes it inert.
     return value if isinstance(value, Markup) else Markup(orjson.dumps(value).decode())  # noqa: S704
 

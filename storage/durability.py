@@ -7,7 +7,6 @@ import asyncio
 from sqlalchemy import Connection, make_url
 
 from storage.faults import reaching
-from storage.postgres import postgres_engine
 from storage.sqlite import WRITER, sqlite_engine
 
 SYNCHRONOUS = {
@@ -38,11 +37,15 @@ def _of_sqlite(url: str) -> tuple[str, bool]:
 
 
 async def _of_postgres(url: str) -> tuple[str, bool]:
+    from storage.driving import driving
+    from storage.postgres import postgres_engine
+
     engine = postgres_engine(make_url(url), 1)
+    names = ("server_version", "synchronous_commit", "fsync", "full_page_writes")
     try:
-        async with engine.connect() as connection:
-            names = ("server_version", "synchronous_commit", "fsync", "full_page_writes")
-            found = await connection.run_sync(lambda held: {name: _setting(held, name) for name in names})
+        with driving():
+            async with engine.connect() as connection:
+                found = await connection.run_sync(lambda held: {name: _setting(held, name) for name in names})
     finally:
         await engine.dispose()
     described = ", ".join(f"{name}={found[name]}" for name in names[1:])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -33,7 +32,16 @@ SQLITE_CODES = {
     26,
 }  # busy … not a database; not 1 (bad SQL), 19, 20
 
-FAULTS = (OSError, PoolTimeout, DBAPIError, asyncpg.PostgresError)  # the last, bare, while connecting
+
+class DriverFault(Exception):
+    """PostgreSQL's driver itself said so, outside of SQLAlchemy; `sqlstate` where the server gave one."""
+
+    def __init__(self, origin: Exception) -> None:
+        super().__init__(str(origin))
+        self.sqlstate = getattr(origin, "sqlstate", None)
+
+
+FAULTS = (OSError, PoolTimeout, DBAPIError, DriverFault)
 
 log = structlog.get_logger()
 

@@ -12,6 +12,7 @@ import asyncpg
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from storage.driving import driving
 from storage.faults import FAULTS, is_unreachable
 from storage.ledger import CHANNEL
 
@@ -101,10 +102,12 @@ class PostgresDatabase:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work in one transaction; only the writer calls this."""
-        writer = await self._connected()
+        with driving():
+            writer = await self._connected()
         try:
-            async with writer.begin():
-                return await writer.run_sync(work)
+            with driving():
+                async with writer.begin():
+                    return await writer.run_sync(work)
         except FAULTS as error:
             if is_unreachable(error):
                 await self._drop_writer()
@@ -126,8 +129,9 @@ class PostgresDatabase:
         await self._engine.dispose()
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
-        async with self._reads.connect() as connection:
-            return await connection.run_sync(query)
+        with driving():
+            async with self._reads.connect() as connection:
+                return await connection.run_sync(query)
 
     async def _connected(self) -> AsyncConnection:
         """Return the connection that writes; a new one if the server went away while nothing was written."""
@@ -151,7 +155,7 @@ class PostgresDatabase:
     async def _keep_listening(self) -> None:
         """Hold one connection that hears notices; while it is down, the tail still looks now and then."""
         while True:
-            with suppress(*FAULTS, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            with suppress(*FAULTS, asyncpg.InterfaceError, asyncpg.InternalClientError), driving():
                 await self._listen()
             await asyncio.sleep(TAIL)
 

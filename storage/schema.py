@@ -11,7 +11,6 @@ from sqlalchemy import Connection, inspect, make_url
 
 from bot.core.errors import NotReady
 from storage.faults import reaching
-from storage.postgres import postgres_engine
 from storage.sqlite import WRITER, backup_file, database_file, sqlite_engine
 
 if TYPE_CHECKING:
@@ -48,10 +47,14 @@ async def _run(url: str, work: Callable[[Connection], T]) -> T:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return await asyncio.to_thread(_run_on_sqlite, url, work)
+    from storage.driving import driving
+    from storage.postgres import postgres_engine
+
     engine = postgres_engine(parsed, 1)
     try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(work)
+        with driving():
+            async with engine.begin() as connection:
+                return await connection.run_sync(work)
     finally:
         await engine.dispose()
 

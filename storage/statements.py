@@ -13,16 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import asyncpg
 import msgspec
 from sqlalchemy import Column, Connection, Table
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.util import await_only
 
 from storage.columns import Instant, Line, aware, microseconds, plain
 
 Values = Mapping[str, Any]
-_POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +84,9 @@ def run(connection: Connection, command: str, values: Sequence[Any]) -> None:
 
 
 def _fetched(connection: Connection, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    """Ask asyncpg itself. SQLAlchemy began the transaction with the first statement: the log's lock."""
-    driver: Any = connection.connection.driver_connection
-    try:
-        rows: Sequence[Sequence[Any]] = await_only(driver.fetch(sql, *values))
-    except asyncpg.DataError:
-        raise  # what was asked is at fault, not the connection
-    except asyncpg.InterfaceError as error:
-        raise ConnectionError(str(error)) from error
-    return rows
+    from storage.driving import fetched  # never loaded for SQLite
+
+    return fetched(connection, sql, values)
 
 
 def _columns(keys: Sequence[Sequence[str | int]]) -> list[list[str | int]]:
@@ -151,7 +141,10 @@ def _updating(dialect: str, table: Table, names: tuple[str, ...]) -> _Many:
 
 
 def _arrays(table: Table, names: Sequence[str]) -> str:
-    kinds = [table.columns[name].type.compile(dialect=_POSTGRESQL) for name in names]
+    from sqlalchemy.dialects import postgresql  # never loaded for SQLite
+
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    kinds = [table.columns[name].type.compile(dialect=dialect) for name in names]
     return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, 1))
 
 

@@ -3,12 +3,14 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from bot.core.canonical import canonical
 from bot.core.errors import Malformed, NotRedeemable
 from bot.core.strict import fit, parse
 from bot.core.terms import Json, Request
@@ -78,6 +80,19 @@ def claims(request: Request, issuer: str) -> dict[str, Json]:
     return msgspec.structs.asdict(made)
 
 
+def public_jwk(key: Ed25519PublicKey) -> dict[str, str]:
+    """Return a public key as a JWK (RFC 8037); its `kid` is its thumbprint (RFC 7638)."""
+    members = {"crv": "Ed25519", "kty": "OKP", "x": _pack(key.public_bytes_raw())}
+    return {**members, "kid": _pack(sha256(canonical(members)).digest())}
+
+
+def sign_grant(claims: Mapping[str, Json], key: Ed25519PrivateKey) -> str:
+    """Return the claims as a compact JWS (RFC 7515): the same key and claims give the same text."""
+    header = {"alg": ALGORITHM, "kid": public_jwk(key.public_key())["kid"], "typ": TYPE}
+    signed = f"{_pack(canonical(header))}.{_pack(canonical(dict(claims)))}"
+    return f"{signed}.{_pack(key.sign(signed.encode()))}"
+
+
 def verify_grant(token: str, jwks: Mapping[str, Json], audience: str, issuer: str, now: datetime) -> Claims:
     """Return the claims of a grant that holds for `audience` now, else raise `BadGrant`, whatever the text.
 
@@ -119,6 +134,10 @@ def _key(jwks: Mapping[str, Json], kid: str) -> Ed25519PublicKey:
     if (jwk.kty, jwk.crv) != ("OKP", "Ed25519"):
         raise BadGrant("the issuer's key is for another algorithm")
     return Ed25519PublicKey.from_public_bytes(_unpack(jwk.x))
+
+
+def _pack(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _unpack(part: str) -> bytes:

@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Self
 
 from cryptography.fernet import InvalidToken
-from joserfc import jws
-from joserfc.jwk import OKPKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bot.core import grant, signing
-from bot.core.canonical import canonical
 from bot.core.log import checkpoint_body, sign_note, verifier_of
 from bot.core.terms import Request
 from bot.keys.folder import (
@@ -65,13 +63,12 @@ class Keys:
         held = self._held().grants
         issued = datetime.fromtimestamp(claims["iat"], UTC)
         key = next((key for key in reversed(held) if key.since <= issued), held[0])
-        header = {"alg": grant.ALGORITHM, "kid": key.jwk.kid, "typ": grant.TYPE}
-        return jws.serialize_compact(header, canonical(claims), key.jwk, algorithms=[grant.ALGORITHM])
+        return grant.sign_grant(claims, key.private)
 
     def jwks(self) -> dict[str, object]:
         """Return the public keys of all grants that can still be in force."""
         keys = self._verifying(self._held().grants)
-        return {"keys": [_public(key.jwk) for key in keys]}
+        return {"keys": [_public(key.private.public_key()) for key in keys]}
 
     def attest(self, content: bytes) -> tuple[bytes, ...]:
         """Sign a callback with Ed25519; with the key before it too, for as long as that one verifies."""
@@ -118,7 +115,7 @@ class Keys:
                     path_of(self.folder, name, key.since).unlink(missing_ok=True)
             write_once(path_of(self.folder, name, now), new_pem)
         self._last = load(self.folder)
-        return str(self._last.grants[-1].jwk.kid)
+        return grant.public_jwk(self._last.grants[-1].private.public_key())["kid"]
 
     def _held(self) -> Held:
         if self.folder.stat().st_mtime_ns != self._last.read_at:
@@ -132,5 +129,5 @@ class Keys:
         return [keys[-1], *reversed(kept)]
 
 
-def _public(jwk: OKPKey) -> dict[str, object]:
-    return {**jwk.as_dict(private=False), "use": "sig", "alg": grant.ALGORITHM}
+def _public(key: Ed25519PublicKey) -> dict[str, str]:
+    return {**grant.public_jwk(key), "use": "sig", "alg": grant.ALGORITHM}

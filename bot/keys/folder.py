@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from joserfc.jwk import OKPKey
 
 OTHERS = 0o077  # permission bits of group and others
 SECRET_BYTES = 32
@@ -37,7 +36,6 @@ class SigningKey:
 
     since: datetime
     private: Ed25519PrivateKey
-    jwk: OKPKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +86,7 @@ def _signing(folder: Path, name: str) -> tuple[SigningKey, ...]:
 
 
 def _signing_key(since: int, path: Path) -> SigningKey:
-    private = _private_key(path)
-    jwk = OKPKey.import_key(_pem(private))
-    jwk.ensure_kid()
-    return SigningKey(datetime.fromtimestamp(since, UTC), private, jwk)
+    return SigningKey(datetime.fromtimestamp(since, UTC), _private_key(path))
 
 
 def _private_key(path: Path) -> Ed25519PrivateKey:
