@@ -422,8 +422,11 @@ class Outbox(Protocol):
         ...
 
     async def posted(self, request_id: RequestId) -> list[Posted]: ...
-    async def shown_at(self, place: str, message: str) -> list[RequestId]:
-        """Return whose card a message is: none's for one that is no card of ours."""
+    async def shown_at(self, place: str, message: str) -> list[Posted]:
+        """Return for which requests a message stands or stood; none for one that is not ours.
+
+        Several for a card that was handed on.
+        """
         ...
 
     async def callback(self, callback_id: int) -> Callback: ...

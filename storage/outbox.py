@@ -153,17 +153,15 @@ class OutboxStore:
             rows = await self._database.read(lambda connection: connection.execute(where).all())
         return [posted_of(row) for row in rows]
 
-    async def shown_at(self, place: str, message: str) -> list[RequestId]:
-        """Return whose card a message is: none's for one that is no card of ours."""
+    async def shown_at(self, place: str, message: str) -> list[Posted]:
+        """Return for which requests a message stands or stood; none for one that is not ours."""
         standing = POSTED.c
-        whose = (
-            select(standing.request_id)
-            .where(standing.place == place, standing.message == message)
-            .order_by(standing.request_id)
-        )
+        here = select(POSTED).where(standing.place == place, standing.message == message)
         with reaching():
-            found = await self._database.read(lambda connection: connection.execute(whose).scalars().all())
-        return [RequestId(one) for one in found]
+            rows = await self._database.read(
+                lambda connection: connection.execute(here.order_by(standing.request_id)).all()
+            )
+        return [posted_of(row) for row in rows]
 
     async def callback(self, callback_id: int) -> Callback:
         """Return one callback."""

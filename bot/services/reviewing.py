@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.core import effects
 from bot.core.card import card, content_digest
 from bot.core.errors import DirectoryStale, NotReady, Refusal, Stale
-from bot.core.machine import Command, Decide, Delegate, Inquire, Looking, step
+from bot.core.machine import Command, Decide, Delegate, Inquire, Looking, React, step
 from bot.core.terms import Actor, Change, Digest, EntryKind, PersonName, Request, RequestId, Roster, Verdict
-from bot.ports import Clock, InForce, Policies, Store
+from bot.ports import Clock, Form, InForce, Policies, Posted, Store
 
 TRIES = 8
 STALE_AFTER = timedelta(minutes=15)  # POLICY.md: how long reviews go on under the last good directory
@@ -48,6 +48,26 @@ class Reviewing:
             return Decide(person, verdict, reason, digest, complete, roster, by, shown)
 
         return await self._done(request_id, verdict.value, judged, by)
+
+    async def react(
+        self, standing: Sequence[Posted], person: PersonName, verdict: Verdict, complete: bool, by: Actor
+    ) -> Request:
+        """Record a verdict by emoji on a message where these requests stand or stood.
+
+        Raises the `Refusal`, after its audit entry.
+        """
+        posted = standing[-1]
+
+        def reacted(request: Request, roster: Roster, now: datetime) -> React:
+            shown = content_digest(card(request, now, page="", limit=0))
+            decide = Decide(person, verdict, None, request.digest, complete, roster, by, shown)
+            return React(decide, alone)
+
+        stand = await self.store.stand(posted.request_id, posted.address)
+        request = await self.store.get(posted.request_id)
+        alike = await self.store.alike(request.digest, 2)
+        alone = len(standing) == 1 and stand is not None and stand.form is Form.CARD and len(alike) < 2
+        return await self._done(posted.request_id, verdict.value, reacted, by)
 
     async def ask(self, request_id: RequestId, person: PersonName, text: str, by: Actor) -> Request:
         """Put a person's question to the agent; raises the `Refusal`, after its audit entry."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bot.core.machine import Command, Decide, Inquire, Looking, Redeem, Reply, Report, Tick, opened
+from bot.core.machine import Command, Decide, Inquire, Looking, React, Redeem, Reply, Report, Tick, opened
 from bot.core.terms import (
     ActorKind,
     Change,
@@ -20,7 +20,9 @@ from bot.core.terms import (
     EntryKind,
     Escalation,
     PersonName,
+    ReasonRule,
     Request,
+    Reversibility,
     Review,
     Roster,
     RuleId,
@@ -110,6 +112,9 @@ def new_requests(draw: st.DrawFn) -> Change:
         effect=draw(
             st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 6, Effect.ALLOW, Effect.ALLOW, Effect.DENY))
         ),
+        reactions=draw(st.booleans()),
+        reversibility=draw(st.sampled_from(Reversibility)),
+        reason_rule=draw(st.sampled_from((ReasonRule.OPTIONAL, *ReasonRule))),
     )
     request = a_request(plan=plan, due_at=None)
     return opened(request, draw(rosters), an_actor(AGENT, kind=ActorKind.AGENT), NOON)
@@ -154,6 +159,8 @@ class Wish:
     roster: Roster
     changes: Mapping[str, Any]
     apt: bool
+    reacts: bool = False
+    alone: bool = True
 
     def of(self, request: Request) -> Command:
         """Return the command that this wish comes to; once it is decided, something an executor might do."""
@@ -162,7 +169,8 @@ class Wish:
         able = sorted(invited(request, self.roster) - kept_out(request, self.roster)) if self.apt else PEOPLE
         person = (able or PEOPLE)[self.person % len(able or PEOPLE)]
         command = a_verdict(person, self.verdict, roster=self.roster, reason="because")
-        return replace(command, **self.changes)
+        decide = replace(command, **self.changes)
+        return React(decide, self.alone) if self.reacts else decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +209,7 @@ def usual_requests(draw: st.DrawFn) -> Change:
         Escalation(timedelta(minutes=5), remind=("group:dba",)),
         Escalation(timedelta(minutes=10), add=("group:leads",)),
     )
-    plan = a_plan(*named, escalations=levels[draw(st.integers(0, 1)) :])
+    plan = a_plan(*named, escalations=levels[draw(st.integers(0, 1)) :], reactions=draw(st.booleans()))
     return opened(a_request(plan=plan), usual_roster, an_actor(AGENT, kind=ActorKind.AGENT), NOON)
 
 
@@ -238,7 +246,17 @@ asides = st.builds(
     Aside, st.sampled_from(("ask", "reply", "look", "look")), st.integers(0, 7), rosters, st.booleans()
 )
 Meant = Wish | Aside | Command
-wishes: st.SearchStrategy[Meant] = st.one_of(apt, apt, apt, inept, doubtful, asides, plain, ticks)
+reactions = st.builds(
+    Wish,
+    verdicts,
+    st.integers(0, 7),
+    rosters,
+    st.just({}) | flaws,
+    st.just(value=True),
+    st.just(value=True),
+    st.booleans(),
+)
+wishes: st.SearchStrategy[Meant] = st.one_of(apt, apt, apt, inept, doubtful, reactions, asides, plain, ticks)
 
 
 def meant(wish: Meant, request: Request) -> Command:
@@ -306,6 +324,9 @@ class Judge:
         """Hold one change against everything that must hold."""
         before, now_is = self.request, after(change)
         assert (change.expected, now_is.version) == (before.version, before.version + 1)
+        if isinstance(command, React):
+            _hold_reaction(before, command)
+            command = command.decide
         if isinstance(command, Decide):
             self._see_review(before, now_is, command, now)
         else:
@@ -442,6 +463,18 @@ def _hold_asides(before: Request, now_is: Request, command: Command, now: dateti
     assert before.state is now_is.state is State.PENDING
     blank: dict[str, Any] = {"questions": (), "looks": (), "version": 0, "due_at": None}
     assert replace(now_is, **blank) == replace(before, **blank)
+
+
+def _hold_reaction(before: Request, command: React) -> None:
+    """An emoji counts only where the policy takes it, and where yes or no is all there is to say."""
+    plan, decide = before.plan, command.decide
+    assert plan.reactions
+    assert plan.reversibility is not Reversibility.IRREVERSIBLE
+    assert command.alone
+    assert decide.complete
+    assert plan.reason_rule is ReasonRule.OPTIONAL or (
+        plan.reason_rule is ReasonRule.ON_DENY and decide.verdict is not Verdict.DENY
+    )
 
 
 def _hold_executor(before: Request, now_is: Request, command: Command) -> None:

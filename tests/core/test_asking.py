@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from bot.core.errors import (
     Malformed,
     NoReviewsByMachines,
     NotAnApprover,
+    NotByReaction,
     OwnRequest,
     ReasonMissing,
     Refusal,
@@ -26,9 +28,21 @@ from bot.core.errors import (
     Unknown,
     UnknownPerson,
 )
-from bot.core.machine import Command, opened, step
+from bot.core.machine import Command, React, opened, step
 from bot.core.notes import note, personal
-from bot.core.terms import ActorKind, Address, Change, OutboxKind, Request, Stage, State
+from bot.core.terms import (
+    ActorKind,
+    Address,
+    Change,
+    OutboxKind,
+    Plan,
+    ReasonRule,
+    Request,
+    Reversibility,
+    Stage,
+    State,
+    Verdict,
+)
 from tests.core.builders import (
     AGENT,
     BO,
@@ -46,6 +60,7 @@ from tests.core.builders import (
     a_plan,
     a_request,
     a_roster,
+    a_verdict,
     after,
     an_actor,
     an_escalation,
@@ -226,6 +241,58 @@ def test_in_the_next_stage_one_may_look_again_and_the_old_look_holds_nothing() -
     request = reviewed(a_request(plan=plan), look(CY, roster=roster), approve(BO, roster=roster), at=at(3))
     assert next_due(request) == at(5)
     assert next_due(reviewed(request, look(CY, roster=roster), at=at(4))) == at(9)
+
+
+# ── reactions ────────────────────────────────────────────────────────────────────────────────────
+
+TAKES = a_plan(reactions=True)
+
+
+def react(person: str, verdict: Verdict = Verdict.APPROVE, alone: bool = True, **changes: Any) -> React:
+    """An emoji on the card."""
+    return React(a_verdict(person, verdict, **changes), alone)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.DENY])
+def test_where_the_policy_says_so_a_reaction_is_a_review_like_any(verdict: Verdict) -> None:
+    request = a_request(plan=TAKES)
+    change = step(request, react(BO, verdict), NOON)
+    assert change == step(request, a_verdict(BO, verdict), NOON)
+
+
+@pytest.mark.parametrize(
+    ("plan", "command"),
+    [
+        (a_plan(), react(BO)),
+        (replace(TAKES, reversibility=Reversibility.IRREVERSIBLE), react(BO)),
+        (TAKES, react(BO, complete=False)),
+        (TAKES, react(BO, Verdict.DENY, complete=False)),
+        (TAKES, react(BO, alone=False)),
+        (replace(TAKES, reason_rule=ReasonRule.REQUIRED), react(BO)),
+        (replace(TAKES, reason_rule=ReasonRule.ON_DENY), react(BO, Verdict.DENY)),
+    ],
+    ids=str,
+)
+def test_elsewhere_a_reaction_does_not_count_and_the_buttons_do(plan: Plan, command: React) -> None:
+    with pytest.raises(NotByReaction):
+        step(a_request(plan=plan), command, NOON)
+
+
+@pytest.mark.parametrize(
+    ("command", "now", "refusal"),
+    [
+        (react(OWNER), NOON, OwnRequest),
+        (react(STRANGER), NOON, NotAnApprover),
+        (react(BO, by=an_actor(AGENT, kind=ActorKind.AGENT)), NOON, NoReviewsByMachines),
+        (react(BO), DEADLINE, TooLate),
+    ],
+    ids=str,
+)
+def test_who_may_not_review_does_not_by_a_reaction(
+    command: React, now: datetime, refusal: type[Refusal]
+) -> None:
+    with pytest.raises(refusal):
+        step(a_request(plan=TAKES), command, now)
 
 
 # ── turns and outcomes ───────────────────────────────────────────────────────────────────────────

@@ -79,7 +79,7 @@ async def test_finishing_takes_the_row_out_and_leaves_its_trace(store: DatabaseS
     await store.finish(claimed, sent(claimed), posted)
     assert await store.claim(NOON + HOUR, 10, MINUTE) == []
     assert await store.posted(request.id) == [posted]
-    assert await store.shown_at("C1", "170.1") == [request.id]
+    assert await store.shown_at("C1", "170.1") == [posted]
     assert await store.shown_at("C2", "170.1") == await store.shown_at("C1", "170.2") == []
     assert [one.sequence for one in await store.entries_of(request.id)] == [0, 1]
 

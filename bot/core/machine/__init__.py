@@ -11,20 +11,26 @@ from typing import assert_never
 
 from bot.core.machine.asking import QUESTIONS_MAX, WORDS_MAX, answered, asked, looked
 from bot.core.machine.commands import (
+    BreakGlass,
     Cancel,
     Command,
     Decide,
     Delegate,
     Inquire,
     Looking,
+    Personal,
+    React,
     Redeem,
     Reply,
     Report,
+    ReviewGlass,
     Revoke,
     Tick,
 )
 from bot.core.machine.delegating import delegated
+from bot.core.machine.glass import broken, glass_reviewed, watched
 from bot.core.machine.opening import opened
+from bot.core.machine.reacting import reacted
 from bot.core.machine.reviews import cancelled, decided
 from bot.core.machine.running import redeemed, reported, revoked
 from bot.core.machine.ticking import ticked
@@ -34,17 +40,13 @@ from bot.core.terms import Change, Request
 
 def step(request: Request, command: Command, now: datetime) -> Change:
     """Return what `command` makes of `request` at `now`; raises the `Refusal` that forbids it."""
+    return watched(_stepped(request, command, now))
+
+
+def _stepped(request: Request, command: Command, now: datetime) -> Change:
     match command:
-        case Decide():
-            return decided(request, command, now)
-        case Inquire():
-            return asked(request, command, now)
         case Reply():
             return answered(request, command, now)
-        case Looking():
-            return looked(request, command, now)
-        case Delegate():
-            return delegated(request, command, now)
         case Cancel():
             return cancelled(request, command, now)
         case Tick():
@@ -56,21 +58,44 @@ def step(request: Request, command: Command, now: datetime) -> Change:
         case Report():
             return reported(request, command, now)
         case _:
+            return _said(request, command, now)
+
+
+def _said(request: Request, command: Personal, now: datetime) -> Change:
+    match command:
+        case Decide():
+            return decided(request, command, now)
+        case React():
+            return reacted(request, command, now)
+        case Inquire():
+            return asked(request, command, now)
+        case Looking():
+            return looked(request, command, now)
+        case Delegate():
+            return delegated(request, command, now)
+        case BreakGlass():
+            return broken(request, command, now)
+        case ReviewGlass():
+            return glass_reviewed(request, command, now)
+        case _:
             assert_never(command)
 
 
 __all__ = [
     "QUESTIONS_MAX",
     "WORDS_MAX",
+    "BreakGlass",
     "Cancel",
     "Command",
     "Decide",
     "Delegate",
     "Inquire",
     "Looking",
+    "React",
     "Redeem",
     "Reply",
     "Report",
+    "ReviewGlass",
     "Revoke",
     "Tick",
     "counted",

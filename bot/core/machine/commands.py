@@ -22,6 +22,14 @@ class Decide:
 
 
 @dataclass(frozen=True, slots=True)
+class React:
+    """A verdict by emoji; `alone` says whether its card is, and always was, of this request alone."""
+
+    decide: Decide
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Inquire:
     """A person asks the agent something. It decides nothing, so whoever may comment may ask."""
 
@@ -55,6 +63,38 @@ class Delegate:
 
     person: PersonName
     deputy: PersonName
+    roster: Roster
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """A person approves by themselves, in an emergency.
+
+    `holder` says whether the directory gives them the role, `denied_by` which rules deny the action now;
+    `digest`, `complete` and `shown` are as in `Decide`.
+    """
+
+    person: PersonName
+    reason: str
+    digest: Digest
+    complete: bool
+    roster: Roster
+    holder: bool
+    denied_by: tuple[RuleId, ...]
+    frozen: bool
+    by: Actor
+    shown: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewGlass:
+    """An admin says afterwards whether breaking glass was proper, and why."""
+
+    person: PersonName
+    proper: bool
+    words: str
+    admin: bool
     roster: Roster
     by: Actor
 
@@ -105,4 +145,5 @@ class Report:
     by: Actor
 
 
-Command = Decide | Inquire | Reply | Looking | Delegate | Cancel | Tick | Redeem | Revoke | Report
+Personal = Decide | React | Inquire | Looking | Delegate | BreakGlass | ReviewGlass  # what people do
+Command = Personal | Reply | Cancel | Tick | Redeem | Revoke | Report

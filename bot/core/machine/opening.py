@@ -38,7 +38,7 @@ def opened(request: Request, roster: Roster, by: Actor, now: datetime) -> Change
     )
     match plan.effect:
         case Effect.ALLOW:
-            return approved(request, None, now, entries, SYSTEM)
+            return approved(request, None, now, entries, SYSTEM, how="policy")
         case Effect.DENY:
             after = ended(request, State.DENIED, now)
             entries += (effects.entry(EntryKind.DENIED, after, SYSTEM, now, decision="policy"),)

@@ -128,11 +128,15 @@ def _refuse_spoken_for(request: Request, person: PersonName, lent: frozenset[Per
     raise AlreadyReviewed(f"{names} has already reviewed this request; you would speak in their place.")
 
 
+def needs_words(request: Request, verdict: Verdict) -> bool:
+    """Say whether the policy wants the reviewer's words with this verdict."""
+    rule = request.plan.reason_rule
+    return rule is ReasonRule.REQUIRED or (rule is ReasonRule.ON_DENY and verdict is Verdict.DENY)
+
+
 def _refuse_reviewer(request: Request, command: Decide) -> None:
     refuse_outsider(request, command.person, command.roster, command.verdict)
-    rule = request.plan.reason_rule
-    needed = rule is ReasonRule.REQUIRED or (rule is ReasonRule.ON_DENY and command.verdict is Verdict.DENY)
-    if needed and not _words(command):
+    if needs_words(request, command.verdict) and not _words(command):
         raise ReasonMissing
     if command.verdict is Verdict.APPROVE and not command.complete:
         raise MustReadAll
@@ -212,7 +216,7 @@ def _judged(after: Request, request: Request, command: Decide, now: datetime) ->
         return waiting(after, request, command.roster, now, entries, event=_event(after))
     entries += (effects.entry(EntryKind.STAGE_MET, after, command.by, now, facts={"stage": stage.name}),)
     if request.stage_index + 1 == len(request.plan.stages):
-        return approved(after, request, now, entries, command.by)
+        return approved(after, request, now, entries, command.by, how="review")
     event = f"stage:{request.stage_index}"
     after = replace(after, stage_index=request.stage_index + 1, stage_opened_at=now, stage_escalated=False)
     return waiting(after, request, command.roster, now, entries, event=event)

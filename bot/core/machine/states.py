@@ -10,9 +10,19 @@ from bot.core.terms import Actor, CallbackKind, Change, Entry, EntryKind, Grant,
 
 
 def approved(
-    after: Request, before: Request | None, now: datetime, entries: tuple[Entry, ...], by: Actor
+    after: Request,
+    before: Request | None,
+    now: datetime,
+    entries: tuple[Entry, ...],
+    by: Actor,
+    *,
+    how: str,
+    alert: str = "",
 ) -> Change:
-    """Return the change that approves a request; its grant waits, if there is an executor to run it."""
+    """Return the change that approves a request; its grant waits, if there is an executor to run it.
+
+    `how` it was decided: by `policy`, `review` or `glass`.
+    """
     plan = after.plan
     grant = (
         Grant(after.grant_id, plan.executor, issued_at=now, expires_at=now + plan.execute_within)
@@ -27,9 +37,10 @@ def approved(
         unsatisfiable=None,
         due_at=grant.expires_at if grant else None,
     )
-    how = "policy" if before is None else "review"
     entries += (effects.entry(EntryKind.APPROVED, after, by, now, decision=how),)
-    return effects.changed(after, before, now, entries, event="approved", callback=CallbackKind.APPROVED)
+    return effects.changed(
+        after, before, now, entries, event="approved", callback=CallbackKind.APPROVED, alert=alert
+    )
 
 
 def ended(request: Request, state: State, now: datetime) -> Request:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import effects
-from bot.core.deadline import next_due, stage_due
+from bot.core.deadline import glass_due, next_due, stage_due
 from bot.core.errors import NotDue
 from bot.core.machine.commands import Tick
+from bot.core.machine.glass import overdue
 from bot.core.machine.states import ended, grown
 from bot.core.machine.waiting import escalated, persons, reminded, waiting
 from bot.core.people import called
@@ -19,6 +20,18 @@ def ticked(request: Request, command: Tick, now: datetime) -> Change:
     """Return what time makes of the request; raises `NotDue` before its `due_at`."""
     if request.due_at is None or now < request.due_at:
         raise NotDue
+    review_due_at, due_at = glass_due(request), next_due(request)
+    if review_due_at is None:
+        return _passed(request, command, now)
+    passed = _passed(request, command, now) if due_at is not None and now >= due_at else None
+    if now >= review_due_at:
+        return overdue(request, passed, now)
+    if passed is None:
+        raise NotDue
+    return passed
+
+
+def _passed(request: Request, command: Tick, now: datetime) -> Change:
     match request.state:
         case State.PENDING if now >= request.expires_at:
             after = ended(grown(request), State.EXPIRED, now)
