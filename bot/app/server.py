@@ -16,6 +16,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from bot.app.desk import Examine, desk_of
 from bot.app.doors import install_doors
 from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
@@ -28,6 +29,7 @@ from handlers import aap, api, problems
 from handlers import web as pages
 from handlers.api.health import install_health, install_metrics
 from handlers.api.meters import Meters
+from handlers.commands import Desk
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
 from handlers.record import Record
@@ -54,15 +56,27 @@ class Running:
 
 @asynccontextmanager
 async def built(
-    settings: Settings, *, development: bool = False, clock: Clock | None = None
+    settings: Settings,
+    *,
+    development: bool = False,
+    clock: Clock | None = None,
+    examine: Examine | None = None,
 ) -> AsyncIterator[Running]:
-    """Build the application; `development` opens the demo's sign-in, `clock` is given only in tests."""
-    async with parts(settings, clock) as made, surfaced(made, development=development) as running:
+    """Build the application; `development` opens the demo's sign-in, `clock` is given only in tests.
+
+    `examine` is the doctor, for those who ask for it in chat.
+    """
+    async with (
+        parts(settings, clock) as made,
+        surfaced(made, development=development, examine=examine) as running,
+    ):
         yield running
 
 
 @asynccontextmanager
-async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
+async def surfaced(
+    made: Parts, *, development: bool, examine: Examine | None = None
+) -> AsyncIterator[Running]:
     """Build the application on parts that are put together already; raises `PolicyBroken`."""
     made.policies.current()
     gate = egress.anywhere if made.settings.egress_allow_private else egress.outward
@@ -75,7 +89,8 @@ async def surfaced(made: Parts, *, development: bool) -> AsyncIterator[Running]:
         problems.install(app, made.ids, Record(made.knowing.holder, made.refusing.record))
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
-        socket = _install_slack(app, made, renderer)
+        commands = desk_of(made, loops.reload, examine)
+        socket = _install_slack(app, made, renderer, commands)
         install_teams(app, made, teams)
         install_health(app, _checks(made, loops), _soft_checks(made, socket))
         install_metrics(app, meters, _readings(made))
@@ -134,7 +149,9 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
     )
 
 
-def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> slack.Socket | None:
+def _install_slack(
+    app: web.Application, made: Parts, renderer: Renderer, commands: Desk
+) -> slack.Socket | None:
     own = made.settings
     if made.workspaces is None or made.usergroups is None:
         return None
@@ -151,8 +168,7 @@ def _install_slack(app: web.Application, made: Parts, renderer: Renderer) -> sla
         socket=socket,
         public_url=made.public_url,
         reviewing=made.reviewing,
-        viewing=made.viewing,
-        entering=made.entering,
+        commands=commands,
         linking=made.linking,
         usergroups=made.usergroups,
         store=made.store,
@@ -204,6 +220,7 @@ async def serve(
     settings: Settings,
     *,
     development: bool = False,
+    examine: Examine | None = None,
     ready: Callable[[str], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -213,7 +230,10 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop.set)
-    async with built(settings, development=development) as running, listening(running) as url:
+    async with (
+        built(settings, development=development, examine=examine) as running,
+        listening(running) as url,
+    ):
         if ready is not None:
             ready(url)
         log.info("server.ready", url=url)

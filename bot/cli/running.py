@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 from argparse import ArgumentParser
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot import logs
 from bot.app import serve as run_server
@@ -14,6 +16,10 @@ from bot.cli.parser import Chapter, Command
 from bot.cli.reading import port, seconds
 from storage.schema import backup as copy_database
 from storage.schema import migrate as bring_up_to_date
+
+if TYPE_CHECKING:
+    from bot.doctor import Finding
+    from bot.settings import Settings
 
 # By `bot.doctor.Level`. What only one command needs is imported there: `serve` should not wait for it.
 MARKS = {
@@ -36,7 +42,11 @@ async def serve(call: Call) -> int:
     settings = call.settings()
     logs.configure()
     try:
-        await run_server(settings, ready=lambda url: call.terminal.good(f"Assent listens at {url}"))
+        await run_server(
+            settings,
+            examine=lambda: _examined(settings),
+            ready=lambda url: call.terminal.good(f"Assent listens at {url}"),
+        )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -70,6 +80,13 @@ async def doctor(call: Call) -> int:
         return 1
     call.terminal.good("Ready to serve.")
     return 0
+
+
+async def _examined(settings: Settings) -> AsyncIterator[Finding]:
+    from bot.doctor import examine_running
+
+    async for finding in examine_running(settings):
+        yield finding
 
 
 async def settings(call: Call) -> int:

@@ -12,9 +12,13 @@ from bot.doctor.finding import Finding, bad, good, warn
 from bot.settings import Settings
 
 
-async def check_address(settings: Settings) -> AsyncIterator[Finding]:
-    """Look at the public address and try the port."""
+async def check_public(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at the public address."""
     yield _public(settings)
+
+
+async def check_port(settings: Settings) -> AsyncIterator[Finding]:
+    """Try the port."""
     yield _port(settings)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
 from bot.ports import Clock, Store
-from bot.services.entering import Entering
 from bot.services.linking import Linking
 from bot.services.reviewing import Reviewing
-from bot.services.viewing import Viewing
+from handlers import commands as commanding
 from handlers.render import Renderer
+from handlers.slack.counter import PREFIX, Counter
 from handlers.slack.desk import Desk
 from handlers.slack.door import PATH, Door, OurClock
 from handlers.slack.identity import Identity
@@ -45,8 +47,7 @@ def install(
     socket: Socket | None = None,
     public_url: str,
     reviewing: Reviewing,
-    viewing: Viewing,
-    entering: Entering,
+    commands: commanding.Desk,
     linking: Linking,
     usergroups: Usergroups,
     store: Store,
@@ -57,8 +58,9 @@ def install(
 
     def listeners_of(workspace: Workspace) -> Listeners:
         identity = Identity(workspace, linking, clock)
-        desk = Desk(identity, reviewing, viewing, entering, store, clock, renderer, workspace, public_url)
-        return Listeners(desk, usergroups)
+        desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url)
+        counter = Counter(identity, replace(commands, prefix=PREFIX), renderer, workspace)
+        return Listeners(desk, counter, usergroups)
 
     reception = Reception(workspaces, listeners_of)
     app.cleanup_ctx.append(workspaces.session)

@@ -1,4 +1,4 @@
-"""What a click, a form or a command does. Nothing of Slack's transport in here."""
+"""What a click on a card or a form does. Nothing of Slack's transport in here."""
 
 from __future__ import annotations
 
@@ -22,23 +22,14 @@ from bot.core.terms import (
     Verdict,
 )
 from bot.ports import Clock, Later, Never, Store
-from bot.services.entering import Entering
 from bot.services.reviewing import Reviewing
-from bot.services.viewing import Viewing
 from handlers.render import Renderer
 from handlers.slack.blocks import clip, escaped, fit
 from handlers.slack.identity import Clicker, Identity, person
 from handlers.slack.limits import INPUT_TEXT_MAX
-from handlers.slack.payloads import Carried, Click, Form, Typed
+from handlers.slack.payloads import Carried, Click, Form
 from handlers.slack.troubles import repeatable
 from handlers.slack.workspace import Workspace
-
-INBOX_MAX = 15  # requests listed in chat; the web inbox has them all
-HELP = """*/assent inbox*  what waits for your review
-*/assent sign-in*  a link, for you alone and once, to the web inbox
-*/assent help*  this
-
-Approve or deny on the cards themselves. “View full” shows everything that would run."""
 
 Message = dict[str, Json]  # `text` and perhaps `blocks`, for one person's eyes
 
@@ -49,8 +40,6 @@ class Desk:
 
     identity: Identity
     reviewing: Reviewing
-    viewing: Viewing
-    entering: Entering
     store: Store
     clock: Clock
     renderer: Renderer
@@ -84,32 +73,6 @@ class Desk:
         request = await self.store.get(carried.request_id)
         actor = await self._actor(form.clicker, request, carried.verdict)
         await self._decide(request, actor, carried.verdict, form.words, carried.digest)
-
-    async def command(self, typed: Typed) -> Message:
-        """Answer `/assent …`."""
-        match typed.words:
-            case () | ("help",):
-                return {"text": HELP}
-            case ("inbox",):
-                return await self._inbox(await self.identity.actor(typed.clicker))
-            case ("sign-in",):
-                return await self._sign_in(await self.identity.actor(typed.clicker))
-            case _:
-                return {"text": f"I do not know that command.\n{HELP}"}
-
-    async def _inbox(self, actor: Actor) -> Message:
-        requests = await self.viewing.inbox(person(actor), INBOX_MAX + 1)
-        if not requests:
-            return {"text": "Nothing waits for you."}
-        now = self.clock.now()
-        waiting = [fit(card(request, now, self._page(request.id))) for request in requests[:INBOX_MAX]]
-        more = len(requests) > INBOX_MAX
-        blocks = self.renderer.json("slack/inbox.json.j2", waiting=waiting, more=more)
-        return {"text": f"{len(waiting)} waiting for you", "blocks": blocks}
-
-    async def _sign_in(self, actor: Actor) -> Message:
-        token = await self.entering.invite(person(actor), actor)
-        return {"text": f"For you alone, once, within 10 minutes: {self.public_url}/enter#{token}"}
 
     async def _decide(
         self, request: Request, actor: Actor, verdict: Verdict, reason: str | None, digest: Digest

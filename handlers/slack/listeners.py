@@ -8,9 +8,10 @@ would drop the acknowledgement.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiohttp import web
@@ -22,16 +23,21 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.core.errors import NotReady, Refusal
 from bot.core.terms import Json
 from handlers.slack import payloads
-from handlers.slack.desk import Desk, Message, said
+from handlers.slack.answers import Message
+from handlers.slack.counter import Counter
+from handlers.slack.desk import Desk, said
 from handlers.slack.payloads import Click
 from handlers.slack.troubles import NO_ANSWER
 from handlers.slack.usergroups import Usergroups
 
 ACK_WITHIN = 2.3  # seconds; Slack gives up after 3
 GRACE = 5  # seconds for work in hand when the server stops
+STILL = "Still at it; the answer follows."
+ACT = re.compile(r"act-[0-9]+")  # the buttons of an answer
 BROKEN = "Something went wrong on our side; look at the card before you try again."
 
 Body = dict[str, Json]
+Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
 
 
@@ -40,6 +46,7 @@ class Listeners:
     """Joins Bolt and the desk."""
 
     desk: Desk
+    counter: Counter
     usergroups: Usergroups
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -53,6 +60,7 @@ class Listeners:
             bolt.action(action)(self._clicks(work))
         for link in ("view", "review_full"):  # Slack opens the page itself
             bolt.action(link)(_acknowledge)
+        bolt.action(ACT)(self._pressed)
         bolt.view("reason")(self._submitted)
         bolt.command("/assent")(self._typed)
         bolt.event("subteam_members_changed")(self._regrouped)
@@ -89,13 +97,22 @@ class Listeners:
 
     async def _typed(self, ack: AsyncAck, body: Body) -> None:
         typed = payloads.typed(body)
-        task = self._start(_answer(self.desk.command(typed)))
+        task = self._start(_answers(self.counter.typed(typed)))
         if not await _in_time(task):
-            await ack()
-            self._start(_whisper(task, typed.response_url))
+            await ack(STILL, response_type="ephemeral")
+            self._start(_tell(task, typed.response_url))
             return
-        answer = task.result() or {"text": BROKEN}
-        await ack(answer["text"], blocks=answer.get("blocks"), response_type="ephemeral")
+        first, *rest = task.result()
+        await ack(first["text"], blocks=first.get("blocks"), response_type="ephemeral")
+        if rest:
+            self._start(_send_all(typed.response_url, rest))
+
+    async def _pressed(self, ack: AsyncAck, body: Body) -> None:
+        pressed = payloads.pressed(body)
+        task = self._start(_answers(self.counter.pressed(pressed)))
+        await _in_time(task)
+        await ack()
+        self._start(_tell(task, pressed.response_url))
 
     async def _regrouped(self, event: Body) -> None:
         self.usergroups.forget(str(event.get("subteam_id") or event.get("subteam", {}).get("id", "")))
@@ -107,7 +124,7 @@ class Listeners:
             self._start(_send(str(body["response_url"]), {"text": BROKEN}))
         return BoltResponse(status=200)
 
-    def _start(self, work: Coroutine[Any, Any, Message | None]) -> asyncio.Task[Message | None]:
+    def _start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -126,7 +143,15 @@ async def _answer(work: Awaitable[Message | None]) -> Message | None:
         return said(refusal)
 
 
-async def _in_time(task: asyncio.Task[Message | None]) -> bool:
+async def _answers(work: Awaitable[list[Message]]) -> list[Message]:
+    """Return what somebody is answered, or the refusal."""
+    try:
+        return await work
+    except Refusal as refusal:
+        return [said(refusal)]
+
+
+async def _in_time(task: asyncio.Task[Any]) -> bool:
     """Say whether the work was done while Slack still waits; raises what broke it."""
     done, _ = await asyncio.wait({task}, timeout=ACK_WITHIN)
     for finished in done:
@@ -141,6 +166,21 @@ async def _whisper(task: asyncio.Task[Message | None], response_url: str) -> Non
         log.error("slack.listener_failed", exc_info=broke)
         await _send(response_url, said(NotReady(BROKEN)))
     elif (message := task.result()) is not None:
+        await _send(response_url, message)
+
+
+async def _tell(task: asyncio.Task[list[Message]], response_url: str) -> None:
+    """Send an answer, once it is there."""
+    await asyncio.wait({task})
+    if (broke := task.exception()) is not None:
+        log.error("slack.listener_failed", exc_info=broke)
+        await _send(response_url, {"text": BROKEN})
+        return
+    await _send_all(response_url, task.result())
+
+
+async def _send_all(response_url: str, messages: list[Message]) -> None:
+    for message in messages:
         await _send(response_url, message)
 
 

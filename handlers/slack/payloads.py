@@ -47,10 +47,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A slash command; `words` is what follows it, in lower case."""
+    """A slash command; `line` is what follows it, with Slack's marks."""
 
     clicker: Clicker
-    words: tuple[str, ...]
+    line: str
+    response_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A pressed button of an answer; `line` is the command that it stands for."""
+
+    clicker: Clicker
+    line: str
     response_url: str
 
 
@@ -81,8 +90,13 @@ def form(body: Mapping[str, Json]) -> Form:
 
 def typed(body: Mapping[str, Json]) -> Typed:
     """Read a slash command; its payload says nothing of the team its user belongs to."""
-    words = tuple(str(body.get("text", "")).lower().split())
-    return Typed(Clicker(str(body["user_id"]), None), words, str(body["response_url"]))
+    return Typed(Clicker(str(body["user_id"]), None), str(body.get("text", "")), str(body["response_url"]))
+
+
+def pressed(body: Mapping[str, Json]) -> Pressed:
+    """Read a `block_actions` payload of an answer's button."""
+    line = str(body["actions"][0].get("value", ""))
+    return Pressed(_clicker(body), line, str(body["response_url"]))
 
 
 def _clicker(body: Mapping[str, Json]) -> Clicker:

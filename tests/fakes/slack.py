@@ -23,7 +23,7 @@ from aiohttp import web
 
 from tests.fakes import slack_payloads as payloads
 from tests.fakes.slack_api import Api
-from tests.fakes.slack_blocks import check_message
+from tests.fakes.slack_blocks import check_message, check_types
 from tests.fakes.slack_grants import grant
 from tests.fakes.slack_socket import Sockets
 from tests.fakes.slack_state import (
@@ -36,11 +36,12 @@ from tests.fakes.slack_state import (
     ResponseUrl,
     State,
     Trigger,
+    Upload,
     Whisper,
     member,
     scopes_of_manifest,
 )
-from tests.fakes.slack_views import Answer, CardView, ChannelView, Form
+from tests.fakes.slack_views import Answer, CardView, ChannelView, Form, buttons_of
 
 PATIENCE = 3.0  # real seconds that a helper waits for what comes after the acknowledgement
 
@@ -66,13 +67,14 @@ class FakeSlack:
         server = web.Application()
         server.router.add_route("*", "/api/{method}", self._api.call)
         server.router.add_post("/response/{id}", self._api.respond)
+        server.router.add_post("/upload/{id}", self._api.upload)
         server.router.add_get("/socket", self.sockets.connect)
         self._runner = web.AppRunner(server, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        self.origin = f"http://{host}:{port}"
+        self.origin = self._api.origin = f"http://{host}:{port}"
         self._api.socket_url = f"ws://{host}:{port}/socket"
 
     async def stop(self) -> None:
@@ -145,14 +147,25 @@ class FakeSlack:
         return ChannelView(self, found[0])
 
     async def whisper(self, user: str) -> str:
-        """Return the next message that this person alone sees."""
+        """Return the text of the next message that this person alone sees."""
+        return (await self.whispered(user)).text
+
+    async def whispered(self, user: str) -> Whisper:
+        """Return the next message that this person alone sees, whole."""
 
         def unseen() -> Whisper | None:
             return next((w for w in self.state.whispers if w.user == user and not w.seen), None)
 
         whisper: Whisper = await self._wait(unseen, f"nothing was whispered to {user}")
         whisper.seen = True
-        return whisper.text
+        return whisper
+
+    def file(self, user: str, name: str) -> Upload:
+        """Return the one file of this name in somebody's direct messages."""
+        found = [m for m in self.chat(user).conversation.messages for one in m.files if one.name == name]
+        assert len(found) == 1, f"{len(found)} files {name!r}"
+        found[0].seen = True
+        return next(one for one in found[0].files if one.name == name)
 
     async def form(self, user: str) -> Form:
         """Return the form that this person has open."""
@@ -201,7 +214,19 @@ class FakeSlack:
         answer = await self.send(call)
         if answer.json().get("blocks"):
             check_message(answer.json()["blocks"])
+            check_types(answer.json()["blocks"])
         return answer
+
+    async def act(self, user: str, blocks: list[Json], label: str, channel: str) -> Answer:
+        """Press a button of a message that this person alone sees; any confirmation is given."""
+        found = [held for block in blocks for held in buttons_of(block) if held["text"]["text"] == label]
+        assert found, f"there is no {label!r}"
+        where = self.channel(channel).conversation.id
+        response_url = self._response_url(user, where)
+        trigger = self._trigger(user)
+        return await self.send(
+            payloads.ephemeral_action(self.state, user, where, found[0], trigger, response_url)
+        )
 
     async def event(self, inner: Json) -> Answer:
         """Tell the app that something happened."""

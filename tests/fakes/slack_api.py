@@ -7,6 +7,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from tests.fakes.slack_blocks import Refused, check_message, check_types, check_view
+from tests.fakes.slack_files import leave, share, take
 from tests.fakes.slack_grants import check_client, trade
 from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, next_page, page_of
 from tests.fakes.slack_state import (
@@ -28,7 +29,7 @@ class Api:
     def __init__(self, state: State) -> None:
         self.state = state
         self.sisters: dict[str, Api] = {}  # other workspaces behind the same address, by their token
-        self.socket_url = ""
+        self.socket_url = self.origin = ""
         self.methods: dict[str, Callable[[Json], Json]] = {
             "apps.connections.open": lambda _: {"url": self.socket_url},
             "auth.test": self._auth_test,
@@ -36,6 +37,8 @@ class Api:
             "chat.update": self._update,
             "conversations.history": self._history,
             "conversations.open": self._open_chat,
+            "files.completeUploadExternal": lambda arguments: share(self.state, arguments),
+            "files.getUploadURLExternal": lambda arguments: leave(self.state, self.origin, arguments),
             "oauth.v2.access": lambda arguments: trade(self.state, arguments),
             "users.conversations": self._conversations,
             "users.info": self._user,
@@ -86,9 +89,14 @@ class Api:
             return web.Response(status=400, text="invalid_payload")
         if body.get("blocks"):
             check_message(body["blocks"])
+            check_types(body["blocks"])
         whisper = Whisper(leave.user, leave.channel, body.get("text", ""), body.get("blocks") or [])
         self.state.whispers.append(whisper)
         return web.Response(text="ok")
+
+    async def upload(self, request: web.Request) -> web.Response:
+        """Take the bytes of a file."""
+        return await take(self.state, request)
 
     def _answer(self, method: str, arguments: Json, authorization: str) -> web.Response:
         try:

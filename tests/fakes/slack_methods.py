@@ -16,6 +16,8 @@ SCOPES: dict[str, set[str]] = {
     "chat.update": {"chat:write"},
     "conversations.history": set(),
     "conversations.open": {"im:write"},
+    "files.completeUploadExternal": {"files:write"},
+    "files.getUploadURLExternal": {"files:write"},
     "oauth.v2.access": set(),  # with the app's client id and secret
     "users.conversations": set(),
     "users.info": {"users:read"},
@@ -31,6 +33,8 @@ ARGUMENTS: dict[str, set[str]] = {
     "chat.update": {"channel", "ts", "text", "blocks", "parse"},
     "conversations.history": {"channel", "oldest", "limit", "include_all_metadata", "cursor"},
     "conversations.open": {"users"},
+    "files.completeUploadExternal": {"files", "channel_id", "initial_comment"},
+    "files.getUploadURLExternal": {"filename", "length", "alt_txt"},
     "oauth.v2.access": {"client_id", "client_secret", "code", "redirect_uri", "grant_type", "refresh_token"},
     "users.conversations": {"types", "exclude_archived", "limit", "cursor", "team_id"},
     "users.info": {"user"},
@@ -46,7 +50,7 @@ async def arguments_of(request: web.Request) -> Json:
     else:
         body = {name: str(value) for name, value in (await request.post()).items()}
     given = {**request.query, **body}
-    for name in ("view", "blocks", "metadata"):
+    for name in ("view", "blocks", "metadata", "files"):
         if isinstance(given.get(name), str):
             given[name] = json.loads(given[name])
     return {name: value for name, value in given.items() if value not in (None, "")}

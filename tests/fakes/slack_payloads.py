@@ -49,6 +49,27 @@ def block_actions(
     }
 
 
+def ephemeral_action(
+    state: State, user: str, channel: str, action: Json, trigger: str, response_url: str
+) -> Json:
+    """Return what a button sends that stands in a message for one person: without the message."""
+    return {
+        "type": "block_actions",
+        **_who(state, user),
+        "container": {
+            "type": "message",
+            "message_ts": state.ts(),
+            "channel_id": channel,
+            "is_ephemeral": True,
+        },
+        "trigger_id": trigger,
+        "channel": {"id": channel, "name": state.conversations[channel].name},
+        "state": {"values": {}},
+        "response_url": response_url,
+        "actions": [{**_without(action, "confirm", "style"), "block_id": "b1", "action_ts": state.ts()}],
+    }
+
+
 def view_submission(state: State, modal: Modal, words: str | None) -> Json:
     """Return what a submitted form sends."""
     view = modal.view

@@ -34,6 +34,7 @@ class Message:
     shown: list[list[Json]] = field(default_factory=list)
     seen: bool = False
     deleted: bool = False
+    files: list["Upload"] = field(default_factory=list)
 
 
 @dataclass
@@ -58,6 +59,19 @@ class Whisper:
     text: str
     blocks: list[Json]
     seen: bool = False
+
+
+@dataclass
+class Upload:
+    """A file on its way: announced, then sent, then shared in one conversation."""
+
+    id: str
+    name: str
+    length: int
+    alt: str
+    content: bytes | None = None
+    channel: str | None = None
+    comment: str = ""
 
 
 @dataclass
@@ -114,6 +128,7 @@ class State:
     team: str = TEAM
     enterprise: str | None = None
     users: dict[str, Json] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
     usergroups: dict[str, list[str]] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     whispers: list[Whisper] = field(default_factory=list)

@@ -89,7 +89,12 @@ class CardView:
 
     @property
     def buttons(self) -> list[str]:
-        return [element["text"]["text"] for element in self._buttons()]
+        return [element["text"]["text"] for element in self._buttons() if element["type"] == "button"]
+
+    @property
+    def more(self) -> list[str]:
+        """What stands behind the dots."""
+        return [option["text"]["text"] for option in self._options()]
 
     @property
     def thread(self) -> list[str]:
@@ -101,15 +106,12 @@ class CardView:
         return [line.text for line in lines]
 
     def element(self, button: str) -> Json:
-        """Return a button by its label."""
-        found = [element for element in self._buttons() if element["text"]["text"] == button]
-        assert found, f"there is no {button!r} among {self.buttons}"
-        return found[0]
+        """Return a button by its label, or what is sent when this is chosen behind the dots."""
+        return element_of(self.blocks, button)
 
     def block_of(self, button: str) -> str:
         """Return the block_id that holds a button."""
-        holders = [b for b in self.blocks if self.element(button) in b.get("elements", ())]
-        return str(holders[0].get("block_id", ""))
+        return block_of(self.blocks, button)
 
     async def press(self, button: str, user: str) -> Answer:
         """Press a button."""
@@ -122,9 +124,10 @@ class CardView:
         self.message.deleted = True
 
     def _buttons(self) -> list[Json]:
-        return [
-            element for block in self.blocks if block["type"] == "actions" for element in block["elements"]
-        ]
+        return [element for block in self.blocks for element in elements_of(block)]
+
+    def _options(self) -> list[Json]:
+        return [option for element in self._buttons() for option in element.get("options", ())]
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,39 @@ class Form:
         answer = await self.slack.submit(self.modal, words)
         assert answer.status == 200, (answer.status, answer.text)
         return answer
+
+
+def elements_of(block: Json) -> list[Json]:
+    """Return what can be pressed in a block, its accessory too."""
+    held = block.get("elements", ()) if block["type"] == "actions" else (block.get("accessory"),)
+    return [one for one in held if isinstance(one, dict)]
+
+
+def element_of(blocks: list[Json], label: str, number: int = 0) -> Json:
+    """Return a button by its label, the first unless told; or what choosing this behind the dots sends."""
+    elements = [element for block in blocks for element in elements_of(block)]
+    found = [one for one in elements if one.get("text", {}).get("text") == label]
+    for menu in elements:
+        chosen = [option for option in menu.get("options", ()) if option["text"]["text"] == label]
+        found += [
+            {"type": menu["type"], "action_id": menu["action_id"], "selected_option": option}
+            for option in chosen
+        ]
+    assert len(found) > number, f"there is no {label!r}"
+    return found[number]
+
+
+def block_of(blocks: list[Json], label: str) -> str:
+    """Return the block_id of what holds a button."""
+    action = element_of(blocks, label)["action_id"]
+    holders = [b for b in blocks if action in [one.get("action_id") for one in elements_of(b)]]
+    return str(holders[0].get("block_id", ""))
+
+
+def buttons_of(block: Json) -> list[Json]:
+    """Return the buttons of a block, its accessory too."""
+    held = [*block.get("elements", ()), block.get("accessory")]
+    return [one for one in held if isinstance(one, dict) and one.get("type") == "button"]
 
 
 def _title(message: Message) -> str:

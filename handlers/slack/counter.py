@@ -1,0 +1,80 @@
+"""Where `/assent …` is answered: mentions become names, answers become messages, files go to one person."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from bot.core.errors import Refusal
+from bot.core.terms import Actor, ActorKind, Proof, Surface
+from bot.ports import Later, Never
+from handlers.commands import Answer, Desk, Line, Tone
+from handlers.render import Renderer
+from handlers.slack.answers import Message, messages
+from handlers.slack.files import send_file
+from handlers.slack.identity import Clicker, Identity
+from handlers.slack.payloads import Pressed, Typed
+from handlers.slack.workspace import Workspace
+
+PREFIX = "/assent "
+# How Slack writes what it recognised, where the command has should_escape.
+MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+NAMED = re.compile(r"<(?:#[A-Z0-9]+\|([^>]*)|!subteam\^[A-Z0-9]+\|([^>]*)|!([^>|]*)(?:\|[^>]*)?)>")
+LINK = re.compile(r"<([a-z]+:[^>|]*)(?:\|([^>]*))?>")
+ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Does what people type, and what the buttons of an answer stand for."""
+
+    identity: Identity
+    desk: Desk
+    renderer: Renderer
+    workspace: Workspace
+
+    async def typed(self, typed: Typed) -> list[Message]:
+        """Answer `/assent …`."""
+        return await self._answer(typed.clicker, typed.line)
+
+    async def pressed(self, pressed: Pressed) -> list[Message]:
+        """Do what a button of an answer stands for, for whoever pressed it."""
+        return await self._answer(pressed.clicker, pressed.line)
+
+    async def _answer(self, clicker: Clicker, line: str) -> list[Message]:
+        try:
+            actor = await self.identity.actor(clicker)
+        except Refusal as refusal:
+            account = f"{clicker.team or '?'}/{clicker.id}"
+            nobody = Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE)
+            await self.desk.refused(nobody, line, refusal)
+            raise
+        answer = await self.desk.run(actor, await self._plain(line))
+        return messages(await self._sent(answer, clicker), self.renderer)
+
+    async def _plain(self, line: str) -> str:
+        """Return what was typed without Slack's marks: mentions as `@name` of the directory."""
+        names = {user: await self.identity.named(user) for user in dict.fromkeys(MENTION.findall(line))}
+        line = MENTION.sub(lambda found: f"@{names[found[1]]}", line)
+        line = NAMED.sub(lambda found: next(filter(None, found.groups()), ""), line)
+        line = LINK.sub(lambda found: found[2] or found[1], line)
+        for entity, char in ENTITIES:
+            line = line.replace(entity, char)
+        return line
+
+    async def _sent(self, answer: Answer, clicker: Clicker) -> Answer:
+        """Send what cannot stand in a message, and say where it is."""
+        lines = [*answer.lines]
+        try:
+            if answer.picture is not None:
+                png, alt = answer.picture.png, answer.picture.alt
+                title = answer.title or "A picture"
+                await send_file(self.workspace, clicker.id, "stats.png", png, title, alt)
+                lines.append(Line("The picture is in your direct messages with me.", tone=Tone.QUIET))
+            if answer.file is not None:
+                name, content = answer.file.name, answer.file.content
+                await send_file(self.workspace, clicker.id, name, content, "For you alone.")
+                lines.append(Line(f"{name} is in your direct messages with me.", tone=Tone.QUIET))
+        except (Later, Never) as problem:
+            lines.append(Line(f"The file could not be sent: {problem}", tone=Tone.BAD))
+        return replace(answer, lines=tuple(lines))
