@@ -16,6 +16,7 @@ RETRIES = (  # AUDIT.md "The callback"; the last one repeats until the delivery 
     timedelta(minutes=5),
     timedelta(minutes=10),
 )
+GLASS_EVERY = timedelta(hours=24)  # how often the admins hear of broken glass that nobody has reviewed
 GIVE_UP_AFTER = timedelta(hours=24)  # for every callback but an approval, which ends with its grant
 
 
@@ -39,7 +40,10 @@ def looking(request: Request, now: datetime) -> tuple[Look, ...]:
 
 
 def next_due(request: Request) -> datetime | None:
-    """Return the earliest instant at which time alone changes this request; None when it never does."""
+    """Return the earliest instant at which time alone changes this request's state; None when it never does.
+
+    The review of broken glass is due beside it; see `glass_due`.
+    """
     match request.state:
         case State.PENDING:
             return min(request.expires_at, *_wake_ups(request))
@@ -49,6 +53,14 @@ def next_due(request: Request) -> datetime | None:
             return request.report_due_at
         case _:
             return None
+
+
+def glass_due(request: Request) -> datetime | None:
+    """Return when the review of broken glass is overdue next; None when none is owed."""
+    glass = request.glass
+    if glass is None or glass.reviewed_at is not None:
+        return None
+    return glass.review_due_at + glass.reminders * GLASS_EVERY
 
 
 def stage_due(request: Request) -> datetime | None:

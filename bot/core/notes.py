@@ -5,6 +5,7 @@ Only our own words, names, titles and what reviewers said stand here; nothing an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bot.core.action import code
@@ -28,6 +29,8 @@ _ENDS = {
 _ALERTS = {
     "unsatisfiable": "cannot be approved as people stand: {problem}",
     "nobody-reachable": "waits, and nobody who may review it can be reached.",
+    "glass": "was approved by breaking glass, without its quorum. {glass} Review that within a day.",
+    "glass-overdue": "was approved by breaking glass, and nobody has reviewed that (alert {cause}). {glass}",
     "level-empty": "was escalated to people of whom nobody can be reached, and passed on at once.",
     "unreported": "was run, and its executor has not reported an outcome in time.",
     "digest-mismatch": "was about to run as something else than was approved; it was stopped.",
@@ -43,6 +46,8 @@ def note(event: str, request: Request, now: datetime) -> str | None:
     """Return the line about `event`, or None when it says nothing any more."""
     kind, _, number = event.partition(":")
     pending = request.state is State.PENDING
+    if (of_glass := _OF_GLASS.get(kind)) is not None:
+        return of_glass(request)
     match kind:
         case "reminder" | "deputy":
             return _waits(number, request, now) if pending else None
@@ -50,12 +55,8 @@ def note(event: str, request: Request, now: datetime) -> str | None:
             return _stage(request, int(number))
         case "turn":
             return _turn(request, int(number), now)
-        case "question":
-            asked = request.questions[int(number) - 1]
-            return f"{asked.person} asks: {asked.text}"
-        case "answer":
-            # Not the agent's own words: they stand on the card, as its claim.
-            return f"The agent has answered question {number}; its answer is on the card."
+        case "question" | "answer":
+            return _asking(kind, int(number), request)
         case "delegated":
             return _delegated(number, request) if pending else None
         case "looking":
@@ -85,10 +86,53 @@ def apart(text: str, request: Request) -> str:
     return f"{request.plan.title} ({code(request.digest)}, {request.id}): {text}"
 
 
+def _asking(kind: str, number: int, request: Request) -> str:
+    if kind == "answer":
+        # Not the agent's own words: they stand on the card, as its claim.
+        return f"The agent has answered question {number}; its answer is on the card."
+    asked = request.questions[number - 1]
+    return f"{asked.person} asks: {asked.text}"
+
+
+def _glass(request: Request) -> str:
+    glass = request.glass
+    if glass is None:
+        return "Approved."
+    runs = " The executor may run it once." if request.plan.executor else ""
+    return f"Approved by breaking glass.{runs} {_breaker(request)}"
+
+
+def _breaker(request: Request) -> str:
+    return f"{request.glass.person}: {request.glass.reason}" if request.glass else ""
+
+
+def _your_glass(request: Request) -> str:
+    """Tell a person what was done in their name where a stolen token or session would do it."""
+    what = f"{request.plan.title} ({code(request.digest)})"
+    return f"You broke glass: {what}. If that was not you, tell an admin at once."
+
+
+def _glass_reviewed(request: Request) -> str | None:
+    glass = request.glass
+    if glass is None or glass.reviewed_by is None:
+        return None
+    found = "proper" if glass.proper else "NOT proper"
+    return f"{glass.reviewed_by} reviewed the broken glass and found it {found}: {glass.words}"
+
+
+_OF_GLASS: Mapping[str, Callable[[Request], str | None]] = {
+    "glass": _glass,
+    "your-glass": _your_glass,
+    "glass-reviewed": _glass_reviewed,
+}
+
+
 def alert(event: str, request: Request) -> str:
     """Return what the admins read about a request; `event` may name its cause after a colon."""
     kind, _, cause = event.partition(":")
-    what = _ALERTS.get(kind, event).format(problem=request.unsatisfiable or "", cause=cause)
+    what = _ALERTS.get(kind, event).format(
+        problem=request.unsatisfiable or "", cause=cause, glass=_breaker(request)
+    )
     return f"{request.plan.title} ({code(request.digest)}, {request.id}) {what}"
 
 
@@ -129,6 +173,8 @@ def _stage(request: Request, index: int) -> str:
 
 def _decision(kind: str, request: Request) -> str:
     """Say how it was decided, and the verdict that decided it."""
+    if request.glass is not None:
+        return _glass(request)
     words = [f"{kind.capitalize()}."]
     if kind == "approved" and request.plan.executor:
         words.append("The executor may run it once.")

@@ -99,14 +99,7 @@ def refuse_outsider(
     request: Request, person: PersonName, roster: Roster, verdict: Verdict | None = None
 ) -> None:
     """Raise unless this person's `verdict` would count in the open stage; None: unless any still would."""
-    if roster.gone:
-        names = " and ".join(sorted(roster.gone))
-        raise SideGone(
-            f"{names} is not in the directory any more, and may be in it under another name, so nobody may "
-            "review this. Give the agent an owner (`agents own NAME --owner PERSON`) and have it ask again."
-        )
-    if person in barred(request, roster):
-        raise OwnRequest
+    refuse_own(request, person, roster)
     if person in seats(request, roster):
         return
     before = counted(request).get(person)
@@ -118,6 +111,18 @@ def refuse_outsider(
         _refuse_spoken_for(request, person, lent)
     elif verdict is None or not _takes_back(request, before, verdict):
         raise AlreadyReviewed(f"You have already reviewed this request ({before.verdict.value}).")
+
+
+def refuse_own(request: Request, person: PersonName, roster: Roster) -> None:
+    """Raise for the requester's side, and for everybody while nobody knows who that is."""
+    if roster.gone:
+        names = " and ".join(sorted(roster.gone))
+        raise SideGone(
+            f"{names} is not in the directory any more, and may be in it under another name, so nobody may "
+            "review this. Give the agent an owner (`agents own NAME --owner PERSON`) and have it ask again."
+        )
+    if person in barred(request, roster):
+        raise OwnRequest
 
 
 def _refuse_spoken_for(request: Request, person: PersonName, lent: frozenset[PersonName]) -> None:
