@@ -734,6 +734,10 @@ class Signer(Protocol):
         """Return the keyed commitment of a redacted value, lowercase hex."""
         ...
 
+    def webhook_keys(self) -> tuple[str, ...]:
+        """Return the public keys of `attest`, newest first, as `whpk_…`."""
+        ...
+
     def attest(self, content: bytes) -> tuple[bytes, ...]:
         """Return the Ed25519 signatures that a callback carries beside its executor's own."""
         ...

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         default=False,
         description="Lets callbacks reach loopback and private addresses; only where executors live inside.",
     )
+    heartbeat_url: SecretStr | None = Field(
+        default=None,
+        description="Fetched each minute while all is well: a watchdog elsewhere that alarms when it is not.",
+    )
     slack_bot_token: SecretStr | None = Field(default=None, description="`xoxb-…`; turns Slack on.")
     slack_signing_secret: SecretStr | None = Field(default=None, description="Proves that a call is Slack's.")
     slack_app_token: SecretStr | None = Field(default=None, description="`xapp-…`; Socket Mode, no HTTP.")
@@ -95,6 +99,14 @@ class Settings(BaseSettings):
         if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
             raise ValueError("it must be like https://assent.example.com, with no path")
         return url.rstrip("/")
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _heard(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(url.get_secret_value() if url else "https://a")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("it must be an http or https address")
+        return url
 
     @model_validator(mode="after")
     def _whole_surfaces(self) -> Self:
@@ -169,6 +181,7 @@ def no_egress_proxy() -> dict[str, str]:
 # How often things that nobody asks for happen; the same everywhere, so not settings.
 CLOCK_EVERY = timedelta(minutes=1)  # follow the database's clock
 CHECKPOINT_EVERY = timedelta(minutes=1)
+HEARTBEAT_EVERY = timedelta(minutes=1)
 REFUSALS_EVERY = timedelta(seconds=20)  # tell of those that were only counted
 POLICY_EVERY = timedelta(seconds=1)  # look at the policy folder
 SWEEP_EVERY = timedelta(seconds=5)  # the safety net beside the date job

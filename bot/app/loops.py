@@ -15,7 +15,14 @@ from bot.core.errors import NotReady
 from bot.core.log import LogBroken
 from bot.core.terms import SYSTEM, Change, Entry, EntryKind
 from bot.services.delivering import Delivering
-from bot.settings import CHECKPOINT_EVERY, CLOCK_EVERY, POLICY_EVERY, REFUSALS_EVERY, SWEEP_EVERY
+from bot.settings import (
+    CHECKPOINT_EVERY,
+    CLOCK_EVERY,
+    HEARTBEAT_EVERY,
+    POLICY_EVERY,
+    REFUSALS_EVERY,
+    SWEEP_EVERY,
+)
 from handlers.clock import Bell, Metronome
 
 SILENCE_MAX = timedelta(seconds=10)  # RELIABILITY.md R10: a loop that stopped is seen within this
@@ -37,6 +44,7 @@ class Loops:
         self._postman = self._metronome(self._deliver, parts.store.next_send)
         self._dirty = asyncio.Event()
         self._notary: asyncio.Task[None] | None = None
+        self.heartbeat: Bell | None = None  # set before the start
 
     def _metronome(self, work: Bell, next_due: Callable[[], Awaitable[datetime | None]]) -> Metronome:
         return Metronome(work, next_due, self._parts.clock.now, wall, monotonic, SWEEP_EVERY)
@@ -48,6 +56,8 @@ class Loops:
         self._sweeper.every(REFUSALS_EVERY, self._parts.refusing.catch_up, "refusals")
         self._sweeper.every(POLICY_EVERY, self.reload, "policy")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
+        if self.heartbeat is not None:
+            self._sweeper.every(HEARTBEAT_EVERY, self.heartbeat, "heartbeat")
         self._sweeper.start()
         self._postman.start()
         self._notary = asyncio.create_task(self._sign())

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from bot.app.desk import Examine, desk_of
 from bot.app.doors import install_doors
+from bot.app.heartbeat import Heartbeat
 from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
 from bot.app.teams import install_teams, teams_of
@@ -92,7 +93,10 @@ async def surfaced(
         commands = desk_of(made, loops.reload, examine)
         socket = _install_slack(app, made, renderer, commands)
         install_teams(app, made, teams)
-        install_health(app, _checks(made, loops), _soft_checks(made, socket))
+        checks, others = _checks(made, loops), _soft_checks(made, socket)
+        install_health(app, checks, others)
+        if (watchdog := made.settings.heartbeat_url) is not None:
+            loops.heartbeat = Heartbeat(watchdog, {**checks, **others}, outward).beat
         install_metrics(app, meters, _readings(made))
 
         def committed(change: Change) -> None:

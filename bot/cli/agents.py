@@ -98,8 +98,10 @@ async def add_executor(call: Call) -> int:
     name, url = call.args.name, call.args.url
     async with call.parts() as parts:
         webhook, secret = await parts.admin.add_executor(name, url, operator())
+        ours = parts.keys.webhook_keys()
     told = f"is called at {url}" if url else "asks for its executions itself (GET /v1/executions)"
     call.terminal.good(f"Executor {name} is registered; it {told}.")
+    call.terminal.say(f"Callbacks carry our own signature (v1a), too; it is checked with {ours[0]}", "dim")
     call.terminal.say("Its webhook secret, then its key, shown this once:", "dim")
     call.terminal.result(webhook)
     call.terminal.result(secret)
@@ -110,9 +112,11 @@ async def list_executors(call: Call) -> int:
     """Show every executor."""
     async with call.parts() as parts:
         registry, now = await parts.store.registry(), parts.clock.now()
+        ours = parts.keys.webhook_keys()
     rows = [_executor_row(one, registry, now) for _, one in sorted(registry.executors.items())]
     titles = ("EXECUTOR", "URL", "STATE", "KEYS", "REGISTERED")
     call.terminal.table(titles, rows, "No executor yet: executors add NAME --url URL.")
+    call.terminal.say(f"Our public keys of callbacks, newest first (v1a): {' '.join(ours)}", "dim")
     return 0
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from bot.doctor.database import check_database
 from bot.doctor.finding import Finding, Level, bad
 from bot.doctor.folders import check_keys
+from bot.doctor.heartbeat import check_heartbeat
 from bot.doctor.network import check_port, check_public
 from bot.doctor.policies import check_policy
 from bot.doctor.running import check_running
@@ -42,6 +43,7 @@ async def examine_running(settings: Settings) -> AsyncIterator[Finding]:
         check_running,
         check_surfaces,
         check_public,
+        check_heartbeat,
     )
     for check in checks:
         async for finding in check(settings):

@@ -65,12 +65,16 @@ def _add_documents(app: web.Application, signer: Signer) -> None:
     async def openapi(_: web.Request) -> web.Response:
         return web.Response(body=described, content_type="application/json")
 
+    def keys(body: object, content_type: str) -> web.Response:
+        headers = {"Content-Type": content_type, "Cache-Control": f"public, max-age={KEYS_MAX_AGE}"}
+        return web.Response(body=orjson.dumps(body), headers=headers)
+
     async def jwks(_: web.Request) -> web.Response:
-        headers = {
-            "Content-Type": "application/jwk-set+json",
-            "Cache-Control": f"public, max-age={KEYS_MAX_AGE}",
-        }
-        return web.Response(body=orjson.dumps(signer.jwks()), headers=headers)
+        return keys(signer.jwks(), "application/jwk-set+json")
+
+    async def webhook_keys(_: web.Request) -> web.Response:
+        return keys({"keys": signer.webhook_keys()}, "application/json")
 
     app.router.add_get("/openapi.json", openapi)
     app.router.add_get("/.well-known/jwks.json", jwks)
+    app.router.add_get("/.well-known/webhook-keys.json", webhook_keys)

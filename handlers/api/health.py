@@ -25,7 +25,7 @@ def install_health(
         return _told({"status": "alive"})
 
     async def readyz(_: web.Request) -> web.Response:
-        hard, soft = await asyncio.gather(_all(checks), _all(soft_checks))
+        hard, soft = await asyncio.gather(problems(checks), problems(soft_checks))
         ready = all(problem is None for problem in hard.values())
         told = {"status": "ready" if ready else "not ready", "checks": hard, "others": soft}
         return _told(told, 200 if ready else 503)
@@ -47,7 +47,8 @@ def install_metrics(app: web.Application, meters: Meters, readings: Mapping[str,
     app.router.add_get("/metrics", metrics)
 
 
-async def _all(checks: Mapping[str, Check]) -> dict[str, str | None]:
+async def problems(checks: Mapping[str, Check]) -> dict[str, str | None]:
+    """Return what each check finds wrong, None where it is well."""
     found = await asyncio.gather(*(_checked(check) for check in checks.values()), return_exceptions=True)
     return {name: _problem(result) for name, result in zip(checks, found, strict=True)}
 

@@ -263,4 +263,13 @@ ROUTES = (
         {200: "a JSON Web Key Set (RFC 7517)"},
         None,
     ),
+    Route(
+        "get",
+        "/.well-known/webhook-keys.json",
+        "listWebhookKeys",
+        "List the public keys that verify the `v1a` signatures of callbacks",
+        None,
+        {200: "`keys`, newest first, each as `whpk_…`"},
+        None,
+    ),
 )

@@ -46,6 +46,13 @@ def test_a_freeze_that_would_stop_nothing_is_refused_and_says_what_there_is(
         assert typed("freeze", good, "--reason", "incident").code == 0
 
 
+def test_the_public_key_of_callbacks_is_shown_beside_the_executors(typed: Typed) -> None:
+    added = typed("executors", "add", "db-runner")
+    assert [line.partition("_")[0] for line in added.out.splitlines()] == ["whsec", "assent"]
+    [key] = re.findall(r"whpk_[A-Za-z0-9+/]{43}=", added.err)
+    assert key in typed("executors", "list").err
+
+
 def test_two_agents_cannot_share_a_name(typed: Typed) -> None:
     typed("agents", "add", "deployer", "--owner", "ana")
     said = typed("agents", "add", "deployer", "--owner", "bo")

@@ -9,6 +9,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from bot.core import signing
 from bot.core.terms import PersonName, RequestId
 from handlers.api import shapes
 from tests.handlers.api.world import OPERATOR, PROD, World
@@ -233,3 +234,15 @@ async def test_executions_of_one_request_leave_the_others_out(world: World) -> N
     foreign = await world.other_executor.get(f"/v1/executions?request={first['id']}")
     assert foreign.body["executions"] == []
     assert (await world.executor.get("/v1/executions?request=nonsense")).status == 400
+
+
+async def test_a_callbacks_own_signature_is_checked_with_the_keys_that_are_served(world: World) -> None:
+    keys, at = world.parts.keys, world.clock.now()
+    signed = signing.sign(
+        "msg_1", at, b"{}", ["whsec_" + "A" * 32], keys.attest(signing.content("msg_1", at, b"{}"))
+    )
+    served = (await world.nobody.get("/.well-known/webhook-keys.json")).body["keys"]
+    assert signing.verify(signed, b"{}", at, public_keys=served) == "msg_1"
+    keys.rotate()
+    again = (await world.nobody.get("/.well-known/webhook-keys.json")).body["keys"]
+    assert again[1:] == served  # the key before it verifies for as long as somebody may hold it
