@@ -30,7 +30,7 @@ URN = "urn:assent:problem:"
 _KEY = re.compile(r"[!-~]{1,512}")
 
 
-class _Stay(HTTPRedirectHandler):
+class Stay(HTTPRedirectHandler):
     """Follows nothing, so a redirect comes back as the answer."""
 
     def redirect_request(self, *_: Any) -> None:
@@ -56,7 +56,7 @@ class Line:
             raise Misused("The key is not one line of visible ASCII; was something pasted with it?")
         self.url = url.rstrip("/")
         self._key = key
-        self._opener: OpenerDirector = build_opener(_Stay())
+        self._opener: OpenerDirector = build_opener(Stay())
 
     def __repr__(self) -> str:
         return f"Line({self.url!r})"

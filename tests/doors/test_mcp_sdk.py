@@ -27,7 +27,9 @@ async def _agent(ground: Ground, *calls: list[Any], **options: Any) -> Client:
 async def _seen(file: Path) -> None:
     """Wait until a file is there."""
     async with asyncio.timeout(60):
-        while not await asyncio.to_thread(file.exists):
+        while True:
+            if await asyncio.to_thread(file.exists):
+                return
             await asyncio.sleep(0.02)
 
 

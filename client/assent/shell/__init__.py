@@ -1,1 +1,1 @@
-"""The command line: `assent run | request | wait | show | cancel | verify`."""
+"""The command line: `assent run | request | wait | show | cancel | mcp-gate | verify`."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from assent.refusals import AssentError, BadCallback, BadGrant, NotApproved
-from assent.shell import asking, run, verifying
+from assent.shell import asking, gating, run, verifying
 from assent.shell.codes import UNREACHABLE, USAGE, code_of
 from assent.shell.screen import literal, screen
 
@@ -21,8 +21,13 @@ COMMANDS: tuple[tuple[str, str, Describe, Run | None], ...] = (
     ("wait", "wait until a request is decided", asking.one_argument, asking.wait),
     ("show", "show a request", asking.one_argument, asking.show),
     ("cancel", "withdraw a pending request", asking.one_argument, asking.cancel),
+    ("mcp-gate", "let the tools of an MCP server run only once approved", gating.arguments, gating.main),
     ("verify", "check a callback, a grant or a proof", verifying.arguments, None),
 )
+TAIL = {  # of those that take a command
+    "run": "[options] -- COMMAND [ARGUMENT…]",
+    "mcp-gate": "--name NAME [options] -- SERVER [ARGUMENT…]",
+}
 ENDING = """\
 exit codes: the command's own, and where it did not run
    2  a command line or setting that cannot be right     75  nobody decided in time
@@ -34,6 +39,7 @@ examples:
   assent run -- kubectl delete namespace x
   assent run --justification "OPS-42: disk full" -- rm -r /var/cache/app
   assent request db.migrate --param env=prod --param sql="ALTER TABLE t …" --wait
+  assent mcp-gate --name time -- uvx mcp-server-time
 """
 
 
@@ -43,8 +49,8 @@ def main(typed: Sequence[str] | None = None) -> int:
     end = words.index("--") if "--" in words else len(words)
     args = _parser().parse_args(words[:end])
     args.command = words[end + 1 :]
-    if args.command and args.run is not run.main:
-        _parser().error("only `run` takes a command after --")
+    if args.command and args.run not in (run.main, gating.main):
+        _parser().error("only `run` and `mcp-gate` take a command after --")
     try:
         return int(args.run(args))
     except AssentError as error:
@@ -80,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, about, arguments, function in COMMANDS:
-        shown = "assent run [options] -- COMMAND [ARGUMENT…]" if name == "run" else None
+        shown = f"assent {name} {TAIL[name]}" if name in TAIL else None
         command = commands.add_parser(name, help=about, description=about, usage=shown, allow_abbrev=False)
         arguments(command)
         if function is not None:

@@ -1,0 +1,50 @@
+"""A small MCP server on standard input: each call of a tool is a line in the file that it is given.
+
+It reads as many servers do, whose library ends a line at more than a line feed.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+calls = Path(sys.argv[1])
+tool = {"name": "write", "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}}}
+
+
+def say(message):
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def answer(message):
+    params = message.get("params", {})
+    if message["method"] == "tools/list":
+        return {"tools": [tool]}
+    if message["method"] != "tools/call":
+        return {
+            "method": message["method"],
+            "params": params,
+            "secrets": [n for n in os.environ if "ASSENT_" in n],
+        }
+    with calls.open("a") as file:
+        file.write(json.dumps(params) + "\n")
+    if params["name"] == "die":
+        sys.exit(3)
+    if params["name"] == "ask":
+        say({"jsonrpc": "2.0", "id": 1, "method": "roots/list"})
+        return {"content": [{"type": "text", "text": sys.stdin.readline().strip()}]}
+    if params["name"] == "hang":
+        return None
+    return {"content": [{"type": "text", "text": "wrote"}], "isError": params["name"] == "fail"}
+
+
+for block in sys.stdin:
+    for line in block.splitlines():  # U+2028 and its like end a line here
+        try:
+            message = json.loads(line)
+        except ValueError:
+            continue
+        for one in message if isinstance(message, list) else [message]:
+            if "method" in one and (result := answer(one)) is not None and "id" in one:
+                say({"jsonrpc": "2.0", "id": one["id"], "result": result})
