@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.card import Button, Card, Fact
+from bot.core.card import Button, Card, Fact, QuestionLine
 from bot.core.terms import Json
 from handlers.render import Renderer
-from handlers.slack.limits import HEADER_TEXT_MAX
+from handlers.slack.limits import HEADER_TEXT_MAX, MESSAGE_TEXT_MAX
 
 # Characters of one card's parts; together they stay below `limits.MESSAGE_TEXT_MAX`.
 FACTS_TEXT_MAX = 4500  # parameters and context together, names included
@@ -27,6 +27,12 @@ REASON_MAX = 200  # of a reviewer
 WARNINGS_MAX = 4
 STAGES_MAX = 5
 REVIEWS_MAX = 3  # the latest
+QUESTIONS_MAX = 2  # the latest
+QUESTION_MAX, ANSWER_MAX = 200, 400  # characters of a question, of its answer
+LOOKING_MAX = 2
+# What stands behind the dots, so that the card stays calm; and the word that a press of it carries.
+MORE = {Button.COMMENT: "comment", Button.ASK: "ask", Button.LOOK: "look"}
+ALIKE_MAX = 4  # identical requests named one by one
 
 Block = dict[str, Json]
 
@@ -40,18 +46,40 @@ class Message:
 
 
 def message(card: Card, renderer: Renderer) -> Message:
-    """Return the message that shows a card."""
+    """Return the message that shows a card; questions that have no room are counted."""
     shown = fit(card)
-    blocks = renderer.json(
+    blocks = _blocks(card, shown, renderer)
+    while shown.questions and _length(blocks) > MESSAGE_TEXT_MAX:
+        shown = replace(shown, questions=shown.questions[1:])
+        blocks = _blocks(card, shown, renderer)
+    # No agent's words here: this text is mrkdwn, and notifications show it without its surroundings.
+    return Message(escaped(f"{card.title} · {card.status}"), blocks)
+
+
+def _blocks(card: Card, shown: Card, renderer: Renderer) -> list[Block]:
+    blocks: list[Block] = renderer.json(
         "slack/card.json.j2",
         card=shown,
         more_facts=len(card.facts) + len(card.context) - len(shown.facts) - len(shown.context),
         earlier_reviews=len(card.reviews) - len(shown.reviews),
         more_stages=len(card.stages) - len(shown.stages),
         more_warnings=len(card.warnings) - len(shown.warnings),
+        earlier_questions=len(card.questions) - len(shown.questions),
+        more_buttons=[button for button in shown.buttons if button in MORE],
+        words=MORE,
     )
-    # No agent's words here: this text is mrkdwn, and notifications show it without its surroundings.
-    return Message(escaped(f"{card.title} · {card.status}"), blocks)
+    return blocks
+
+
+def _length(node: Json) -> int:
+    """Return how many characters of text are in blocks."""
+    if isinstance(node, list):
+        return sum(map(_length, node))
+    if not isinstance(node, dict):
+        return 0
+    own = node.get("fallback") if node.get("type") == "date" else node.get("text")
+    length = len(own) if isinstance(own, str) else 0
+    return length + sum(_length(value) for name, value in node.items() if name != "confirm")
 
 
 def fit(card: Card) -> Card:
@@ -87,6 +115,10 @@ def fit(card: Card) -> Card:
             for review in card.reviews[-REVIEWS_MAX:]
         ),
         warnings=tuple(clip(warning, LINE_MAX) for warning in card.warnings[:WARNINGS_MAX]),
+        glass=clip(card.glass, SENTENCE_MAX) if card.glass else None,
+        alike=card.alike[:ALIKE_MAX],
+        questions=tuple(_question(one) for one in card.questions[-QUESTIONS_MAX:]),
+        looking=tuple(replace(one, person=clip(one.person, NAME_MAX)) for one in card.looking[:LOOKING_MAX]),
         complete=complete,
         buttons=card.buttons if complete else _without_approve(card.buttons),
     )
@@ -119,11 +151,18 @@ def _fitting(facts: Sequence[Fact], room: int, places: int) -> tuple[tuple[Fact,
     return tuple(shown), room
 
 
-def _head(claim: Fact) -> Fact:
-    if len(claim.text) <= CLAIM_MAX:
+def _head(claim: Fact, limit: int = CLAIM_MAX) -> Fact:
+    claim = replace(claim, name=clip(claim.name, NAME_MAX))
+    if len(claim.text) <= limit:
         return claim
-    missing = len(claim.text) - CLAIM_MAX
-    return replace(claim, text=f"{claim.text[:CLAIM_MAX]}\n⟨ … {missing:,} more characters … ⟩", cut=True)
+    missing = len(claim.text) - limit
+    return replace(claim, text=f"{claim.text[:limit]}\n⟨ … {missing:,} more characters … ⟩", cut=True)
+
+
+def _question(asked: QuestionLine) -> QuestionLine:
+    answer = _head(asked.answer, ANSWER_MAX) if asked.answer else None
+    person, text = clip(asked.person, NAME_MAX), clip(asked.text, QUESTION_MAX)
+    return replace(asked, person=person, text=text, answer=answer)
 
 
 def _without_approve(buttons: tuple[Button, ...]) -> tuple[Button, ...]:

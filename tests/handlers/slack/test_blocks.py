@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.card import Button, Card, Fact, ReviewLine, StageLine, Tone
-from bot.core.terms import Digest, Json, Reversibility, State
+from bot.core.card import AlikeLine, Button, Card, Fact, LookLine, QuestionLine, ReviewLine, StageLine, Tone
+from bot.core.terms import Digest, Json, RequestId, Reversibility, State
 from handlers.slack.blocks import FACT_ROOM, FACTS_MAX, FACTS_TEXT_MAX, fit, message
 from handlers.slack.limits import MESSAGE_TEXT_MAX
 from tests.fakes.slack_blocks import check_message, check_types, texts
@@ -32,7 +32,9 @@ def shown(card: Card) -> list[Json]:
 
 
 def buttons(card: Card) -> list[str]:
-    return [element["text"]["text"] for element in shown(card)[-1]["elements"]]
+    elements = shown(card)[-1]["elements"]
+    plain = [element["text"]["text"] for element in elements if element["type"] == "button"]
+    return [*plain, *(option["text"]["text"] for one in elements for option in one.get("options", ()))]
 
 
 def nodes(node: Json) -> Iterator[Json]:
@@ -64,7 +66,7 @@ def test_every_field_of_a_card_reaches_slack() -> None:
     fact = Fact(
         "S-fact-name", "S-fact-text", "uninspectable", 4711, "S-fact-digest", True, ("S-fact-warning",)
     )
-    later = [NOON + timedelta(days=days) for days in range(4)]
+    later = [NOON + timedelta(days=days) for days in range(9)]
     card = Card(
         request_id=ID, version=1234567, state=State.PENDING, tone=Tone.DANGER, title="S-title",
         action="S-action",
@@ -76,6 +78,12 @@ def test_every_field_of_a_card_reaches_slack() -> None:
         outcome="S-outcome",
         created_at=later[0], expires_at=later[1], execute_before=later[2], warnings=("S-warning",),
         complete=False, buttons=(Button.REVIEW_FULL, Button.DENY), page="https://assent.test/S-page",
+        questions=(
+            QuestionLine(8, "S-asker", "S-question", later[6], replace(fact, name="S-answer"), later[7]),
+        ),
+        looking=(LookLine("S-looker", later[8]),),
+        glass="S-glass", alike_count=53,
+        alike=(AlikeLine(RequestId("req_S-alike"), later[4], later[5], "https://assent.test/S-alike-page"),),
     )  # fmt: skip
     blocks = shown(card)
     text = "\n".join((*texts(blocks), *(node["url"] for node in nodes(blocks) if "url" in node)))
@@ -84,6 +92,8 @@ def test_every_field_of_a_card_reaches_slack() -> None:
         "S-reversibility", "S-fact-name", "S-fact-text", "uninspectable", "4,711", "S-fact-digest",
         "S-fact-warning", "S-context", "S-claim", "S-why", "S-stage", "open", "31", "17", "S-who", "S-person",
         "S-verdict", "S-reason", "S-surface", "S-outcome", "S-warning", "S-page", "1234567",
+        "S-asker", "S-question", "question 8", "S-answer", "S-looker", "is looking",
+        "S-glass", "req_S-alike", "S-alike-page", "53 identical", "52 more",
         "🚨", ID, "Review full", "Deny", *(f"{at:%Y-%m-%d %H:%M} UTC" for at in later),
     }  # fmt: skip
     assert {part for part in sentinels if part not in text} == set()
@@ -122,6 +132,28 @@ def test_the_agents_words_stand_apart_and_are_labelled() -> None:
     assert holding[0]["text"]["text"].startswith("The agent's own words, unchecked")
 
 
+def test_an_answer_stands_apart_and_is_labelled_and_its_question_is_literal() -> None:
+    answer = Fact("answer to question 1", HOSTILE, "text", 9, "d" * 64)
+    lines = (
+        QuestionLine(1, "bo", HOSTILE, NOON, answer, NOON),
+        QuestionLine(2, "cy", "Still?", NOON, None, None),
+    )
+    blocks = shown(replace(a_card(), questions=lines))
+    assert not [node for node in nodes(blocks) if node.get("type") in ("mrkdwn", "user", "link", "emoji")]
+    [said] = [block["text"] for block in blocks if block.get("block_id") == "answer-1"]
+    assert said["type"] == "plain_text"
+    assert said["text"].startswith("The agent's own words, unchecked")
+    assert HOSTILE in said["text"]
+    assert "Not answered yet." in "\n".join(texts(blocks))
+
+
+def test_only_the_last_questions_stand_on_a_card_and_the_others_are_counted() -> None:
+    lines = tuple(QuestionLine(n, "bo", f"Number {n}?", NOON, None, None) for n in range(1, 6))
+    text = "\n".join(texts(shown(replace(a_card(), questions=lines))))
+    assert "3 earlier questions are on the full page" in text
+    assert [n for n in range(1, 6) if f"Number {n}?" in text] == [4, 5]
+
+
 def test_code_is_shown_as_a_block_of_its_own() -> None:
     blocks = shown(a_card({"env": "prod", "sql": "DROP TABLE x"}))
     preformatted = [node for node in nodes(blocks) if node.get("type") == "rich_text_preformatted"]
@@ -129,13 +161,22 @@ def test_code_is_shown_as_a_block_of_its_own() -> None:
 
 
 def test_a_whole_card_offers_approve_deny_comment_and_the_page() -> None:
-    assert buttons(a_card()) == ["Approve", "Deny", "Comment", "View full"]
+    assert buttons(a_card()) == [
+        "Approve",
+        "Deny",
+        "View full",
+        "Comment",
+        "Ask for information",
+        "I'm looking",
+    ]
 
 
 def test_buttons_carry_the_request_and_what_was_seen_of_it() -> None:
     elements = shown(a_card())[-1]["elements"]
-    assert [element.get("value") for element in elements[:3]] == [f"{ID} {a_card().digest}"] * 3
-    assert elements[3]["url"] == PAGE
+    assert [element.get("value") for element in elements[:2]] == [f"{ID} {a_card().digest}"] * 2
+    assert elements[2]["url"] == PAGE
+    words = [option["value"] for option in elements[3]["options"]]
+    assert words == [f"{word} {ID} {a_card().digest}" for word in ("comment", "ask", "look")]
 
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.PENDING])
@@ -237,5 +278,8 @@ def test_the_fullest_card_fits() -> None:
         claims=(big,) * 2, warnings=("w" * 900,) * 99,
         stages=(StageLine("s" * 300, "open", 1, 0, "w" * 900),) * 30,
         reviews=(ReviewLine("p" * 200, "approve", "r" * 2000, NOON, "slack"),) * 50,
+        questions=tuple(QuestionLine(n, "p" * 200, "q" * 2000, NOON, big, NOON) for n in range(20)),
+        looking=(LookLine("p" * 200, NOON),) * 30,
+        glass="g" * 2000, alike=(AlikeLine(ID, NOON, NOON, PAGE),) * 10, alike_count=10**6,
     )  # fmt: skip
     assert sum(len(text) for text in texts(shown(card))) <= MESSAGE_TEXT_MAX
