@@ -60,8 +60,12 @@ def check_types(blocks: Any) -> None:
 
 
 def check_view(view: Any) -> None:
-    """Check a modal."""
+    """Check a modal, or a home tab."""
     code = "invalid_arguments"
+    if isinstance(view, dict) and view.get("type") == "home":
+        _known(view, {"type", "blocks", "callback_id", "private_metadata"}, code, "view")
+        _blocks(view.get("blocks"), 100, code, modal=True)
+        return
     _known(
         view, {"type", "title", "submit", "close", "blocks", "callback_id", "private_metadata"}, code, "view"
     )
@@ -142,7 +146,7 @@ def _section(block: Json, code: str, where: str) -> None:
     for field in fields:
         _text(field, 2000, code, f"{where}/fields")
     if "accessory" in block:
-        _button(block["accessory"], code, f"{where}/accessory")
+        _element(block["accessory"], code, f"{where}/accessory")
 
 
 def _context(block: Json, code: str, where: str) -> None:
@@ -154,7 +158,27 @@ def _context(block: Json, code: str, where: str) -> None:
 def _actions_block(block: Json, code: str, where: str) -> None:
     _require(0 < len(block.get("elements", ())) <= 25, code, f"{where}/elements")
     for element in block["elements"]:
+        _element(element, code, where)
+
+
+def _element(element: Json, code: str, where: str) -> None:
+    if element.get("type") == "overflow":
+        _overflow(element, code, where)
+    else:
         _button(element, code, where)
+
+
+def _overflow(menu: Json, code: str, where: str) -> None:
+    _known(menu, {"type", "action_id", "options", "confirm"}, code, where)
+    _require(0 < len(menu.get("action_id", "x")) <= 255, code, f"{where}/action_id")
+    options = menu.get("options", [])
+    _require(1 < len(options) <= 5, code, f"{where}/options: 2 to 5")
+    for option in options:
+        _known(option, {"text", "value", "description", "url"}, code, f"{where}/options")
+        _text(option.get("text"), 75, code, f"{where}/options", plain=True)
+        _require(0 < len(option.get("value", "")) <= 150, code, f"{where}/options/value")
+    values = [option["value"] for option in options]
+    _require(len(values) == len(set(values)), code, f"{where}/options: a doubled value")
 
 
 def _button(button: Json, code: str, where: str) -> None:
