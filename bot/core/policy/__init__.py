@@ -6,7 +6,6 @@ from bot.core.policy.directory import read_directory
 from bot.core.policy.explaining import Considered, Explanation, explain
 from bot.core.policy.freezing import frozen_by, require_freezable
 from bot.core.policy.model import (
-    Bundle,
     Compile,
     Condition,
     ConditionError,
@@ -19,6 +18,7 @@ from bot.core.policy.problems import PolicyBroken, Problem
 from bot.core.policy.quorums import barred, satisfiable
 from bot.core.policy.references import parts, people_of, static_members
 from bot.core.policy.schema import schema
+from bot.core.policy.whole import Bundle
 
 __all__ = [
     "Bundle",

@@ -14,7 +14,6 @@ from bot.core.policy.index import Index
 from bot.core.policy.merging import Merger
 from bot.core.policy.model import (
     ActionType,
-    Bundle,
     Calendar,
     Compile,
     Directory,
@@ -25,6 +24,7 @@ from bot.core.policy.model import (
 from bot.core.policy.problems import Faulty, Place, Report, suggestion
 from bot.core.policy.records import Filled
 from bot.core.policy.tree import Node, plain, read_tree
+from bot.core.policy.whole import Bundle
 from bot.core.terms import Effect, GroupName, Json
 
 SECTIONS = ("actions", "groups", "calendars")

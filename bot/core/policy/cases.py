@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.errors import Refusal
 from bot.core.policy.caseshapes import TEST, noon_or
-from bot.core.policy.model import Bundle, Directory
+from bot.core.policy.model import Directory
 from bot.core.policy.planning import candidates, plan
 from bot.core.policy.problems import Faulty, Place, Report, suggestion
 from bot.core.policy.records import Filled
 from bot.core.policy.tree import read_tree
+from bot.core.policy.whole import Bundle
 from bot.core.terms import (
     Action,
     Agent,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.policy.judging import MISSING, Facts, facts, mismatch, value_at
-from bot.core.policy.model import Bundle, Clause, ConditionError, Directory, Rule
+from bot.core.policy.model import Clause, ConditionError, Directory, Rule
 from bot.core.policy.planning import Commit, plan
+from bot.core.policy.whole import Bundle
 from bot.core.terms import Agent, Ask, Effect, Plan, RuleId, Stage, Subject
 
 
@@ -56,7 +57,7 @@ def explain(
 
 
 def _considered(rule: Rule, asked: Facts, bundle: Bundle) -> Considered:
-    failed = mismatch(rule, asked, bundle)
+    failed = mismatch(rule, asked, bundle.calendars)
     if failed is None:
         why = "; ".join(_held(rule, asked)) or "it matches every such action"
         return Considered(rule.id, rule.effect, True, why)

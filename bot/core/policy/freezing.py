@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from bot.core.errors import Malformed
 from bot.core.policy.matching import PATTERN
-from bot.core.policy.model import Bundle, Otherwise, matches_pattern
+from bot.core.policy.model import Otherwise, matches_pattern
 from bot.core.policy.problems import suggestion
+from bot.core.policy.whole import Bundle
 from bot.core.terms import Freeze
 
 NAMED_MAX = 20  # actions in an error's text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.core.policy.model import Bundle, Clause, ConditionError, Limit, Per, Rule, When
+from bot.core.policy.model import Calendar, Clause, ConditionError, Limit, Per, Rule, When
 from bot.core.policy.parameters import same
 from bot.core.terms import Action, Effect, Json, Resource, Subject, Use
 
@@ -50,7 +50,7 @@ def facts(
     return Facts(action, resource, context or {}, subject, now, variables)
 
 
-def mismatch(rule: Rule, ask: Facts, bundle: Bundle) -> Clause | str | None:
+def mismatch(rule: Rule, ask: Facts, calendars: Mapping[str, Calendar]) -> Clause | str | None:
     """Return None if the rule matches, else what keeps it from matching: a clause, `during` or `when`.
 
     That the rule is about the action is taken for granted: `Bundle.rules_for` has seen to it.
@@ -60,19 +60,12 @@ def mismatch(rule: Rule, ask: Facts, bundle: Bundle) -> Clause | str | None:
         if not _met(clause, ask, strict):
             return clause
     if rule.during is not None:
-        calendar = bundle.calendars[rule.during]
+        calendar = calendars[rule.during]
         if not calendar.from_at <= ask.now < calendar.to_at:
             return "during"
     if rule.when is not None and not holds(rule.when, ask, otherwise=strict):
         return "when"
     return None
-
-
-def matching(ask: Facts, bundle: Bundle) -> list[Rule]:
-    """Return the rules that match, by id; `mismatch` says of any other one why it does not."""
-    if (index := bundle.indexes.get(ask.action.name)) is not None:
-        return index.matching(ask)
-    return [rule for rule in bundle.rules_for(ask.action.name) if mismatch(rule, ask, bundle) is None]
 
 
 def _met(clause: Clause, ask: Facts, strict: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The policy in force as frozen values: `Bundle` says what needs whose approval, `Directory` who is who."""
+"""What a policy is made of, as frozen values: rules, the catalog, groups; and who is who, the `Directory`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from bot.core.terms import (
     Address,
@@ -26,10 +26,6 @@ from bot.core.terms import (
     RuleId,
     Stage,
 )
-
-if TYPE_CHECKING:
-    from bot.core.policy.index import Index
-    from bot.core.policy.merging import Merger
 
 Together = Callable[[Mapping[str, Json]], int]
 """Evaluates several conditions at once: bit n says whether the nth holds. Raises `ConditionError` if one has
@@ -210,29 +206,6 @@ class Defaults:
     rule: Rule
     alert: tuple[Address, ...]  # where admins are alerted, beside the message to each of them
     roundup_after: int  # new cards a minute in one place; further requests are lines of a roundup
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """The rules in force. `digest` is over its canonical content: comments and layout do not move it."""
-
-    digest: Digest
-    defaults: Defaults
-    actions: Mapping[str, ActionType]
-    groups: Mapping[GroupName, Group]
-    calendars: Mapping[str, Calendar]
-    rules: tuple[Rule, ...]  # by id
-    by_action: Mapping[str, tuple[Rule, ...]]  # of the catalog: the rules that can ever match it
-    indexes: Mapping[str, Index]  # of the same rules
-    merger: Merger
-    files: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
-
-    def rules_for(self, action: str) -> tuple[Rule, ...]:
-        """Return the rules whose pattern matches the action, by id."""
-        if (known := self.by_action.get(action)) is not None:
-            return known
-        return tuple(rule for rule in self.rules if rule.covers(action))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from bot.core.canonical import canonical
 from bot.core.durations import iso_duration
 from bot.core.errors import ActsForNobody, Malformed, NotItsExecutor
-from bot.core.policy.judging import Facts, facts, matching, mismatch, use
+from bot.core.policy.judging import Facts, facts, mismatch, use
 from bot.core.policy.merging import Demands
-from bot.core.policy.model import ActionType, Bundle, Directory, Otherwise, Rule
+from bot.core.policy.model import ActionType, Directory, Otherwise, Rule
 from bot.core.policy.validating import validate
+from bot.core.policy.whole import Bundle
 from bot.core.terms import (
     Agent,
     Ask,
@@ -54,7 +55,9 @@ def candidates(bundle: Bundle, agent: Agent, ask: Ask, now: datetime) -> tuple[U
         return ()
     asked = _facts(agent, ask, now)
     return tuple(
-        use(rule, rule.limit, asked) for rule in rules if rule.limit and mismatch(rule, asked, bundle) is None
+        use(rule, rule.limit, asked)
+        for rule in rules
+        if rule.limit and mismatch(rule, asked, bundle.calendars) is None
     )
 
 
@@ -145,7 +148,7 @@ def _facts(agent: Agent, ask: Ask, now: datetime) -> Facts:
 def judge(bundle: Bundle, asked: Facts, used: Mapping[str, int]) -> Judgement:
     """Weigh every matching rule: deny before require before allow."""
     known = asked.action.name in bundle.actions
-    found = matching(asked, bundle)
+    found = bundle.matching(asked)
     if denying := tuple(rule for rule in found if rule.effect is Effect.DENY):
         return Judgement(Effect.DENY, denying, _reasons(denying))
     if not known and bundle.defaults.unknown_action is Otherwise.DENY:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.conditions import BITS, compile_condition
-from bot.core.policy.judging import facts, matching, mismatch
+from bot.core.policy.judging import facts, mismatch
 from bot.core.terms import AgentName, PersonName, Subject
 from tests.core.policy.policies import NOON, REQUIRE, a_bundle, an_ask
 
@@ -80,9 +80,11 @@ def test_the_index_finds_what_each_rule_says(
     bundle = a_bundle(*written)
     ask = an_ask(**given_)
     asked = facts(ask.action, ask.resource, context, Subject(AgentName("deployer"), person), NOON)
-    each = [rule for rule in bundle.rules_for("db.migrate") if mismatch(rule, asked, bundle) is None]
-    assert matching(asked, bundle) == each
-    assert matching(asked, bundle) == each  # and once more, by what was compiled meanwhile
+    each = [
+        rule for rule in bundle.rules_for("db.migrate") if mismatch(rule, asked, bundle.calendars) is None
+    ]
+    assert bundle.matching(asked) == each
+    assert bundle.matching(asked) == each  # and once more, by what was compiled meanwhile
 
 
 def test_more_conditions_than_one_program_holds_answer_together() -> None:
