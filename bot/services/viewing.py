@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.errors import Unknown
+from bot.core.machine import may_take_back
 from bot.core.people import absent, lenders, resolve, seats
 from bot.core.terms import GroupName, PersonName, Registry, Request, RequestId, State
 from bot.ports import Clock, Policies, Store
@@ -52,6 +53,13 @@ class Viewing:
     async def may_act(self, request: Request, person: PersonName) -> bool:
         """Say whether this person's approval or denial would count now."""
         return await self._may_act(request, person, await self.store.registry())
+
+    async def may_take_back(self, request: Request, person: PersonName) -> bool:
+        """Say whether this person's approval could still become a denial; `may_act` says nothing of that."""
+        if request.state is not State.PENDING or self.clock.now() >= request.expires_at:
+            return False
+        roster = await self.policies.roster(request, await self.store.registry())
+        return may_take_back(request, person, roster)
 
     async def _may_act(self, request: Request, person: PersonName, registry: Registry) -> bool:
         if request.state is not State.PENDING or self.clock.now() >= request.expires_at:

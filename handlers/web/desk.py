@@ -92,7 +92,7 @@ class Desk:
             "story": story(found, directory),
             "waiting": waiting,
             "may_act": waiting and await self._site.viewing.may_act(found, visitor.name),
-            "may_take_back": waiting and _approved_here(found, visitor),
+            "may_take_back": await self._site.viewing.may_take_back(found, visitor.name),
             "may_look": waiting and not any(look.person == visitor.name for look in _open_looks(found)),
             "standing": _standing(found, visitor, waiting),
             "hint": HINTS[found.plan.reason_rule],
@@ -115,18 +115,6 @@ def request_id(request: web.Request) -> RequestId:
     if not ID.fullmatch(text):
         raise Unknown
     return RequestId(text)
-
-
-def _approved_here(found: Request, visitor: Visitor) -> bool:
-    """Say whether this person's approval in the open stage can still be turned into a denial."""
-    before = counted(found).get(visitor.name)
-    stages = found.plan.stages
-    return (
-        before is not None
-        and before.verdict is Verdict.APPROVE
-        and found.stage_index < len(stages)
-        and before.stage == stages[found.stage_index].name
-    )
 
 
 def _open_looks(found: Request) -> list[Look]:

@@ -31,7 +31,7 @@ from bot.core.machine.delegating import delegated
 from bot.core.machine.glass import broken, glass_reviewed, watched
 from bot.core.machine.opening import opened
 from bot.core.machine.reacting import reacted
-from bot.core.machine.reviews import cancelled, decided
+from bot.core.machine.reviews import cancelled, decided, may_take_back
 from bot.core.machine.running import redeemed, reported, revoked
 from bot.core.machine.ticking import ticked
 from bot.core.people import counted, tally
@@ -99,6 +99,7 @@ __all__ = [
     "Revoke",
     "Tick",
     "counted",
+    "may_take_back",
     "opened",
     "step",
     "tally",

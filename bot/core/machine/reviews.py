@@ -16,6 +16,7 @@ from bot.core.errors import (
     OtherDigest,
     OwnRequest,
     ReasonMissing,
+    Refusal,
     SideGone,
     TooLate,
     UnknownPerson,
@@ -123,6 +124,18 @@ def refuse_own(request: Request, person: PersonName, roster: Roster) -> None:
         )
     if person in barred(request, roster):
         raise OwnRequest
+
+
+def may_take_back(request: Request, person: PersonName, roster: Roster) -> bool:
+    """Say whether this person's approval could still be turned into their denial."""
+    before = counted(request).get(person)
+    if before is None or before.verdict is not Verdict.APPROVE:
+        return False
+    try:
+        refuse_outsider(request, person, roster, Verdict.DENY)
+    except Refusal:
+        return False
+    return True
 
 
 def _refuse_spoken_for(request: Request, person: PersonName, lent: frozenset[PersonName]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.terms import RequestId, State, Verdict
 from tests.fixtures.clock import FakeClock
-from tests.handlers.web.world import Browser, World, signed_in
+from tests.handlers.web.world import DIRECTORY, Browser, World, signed_in
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} \"' </pre>"
 
@@ -256,6 +256,17 @@ async def test_an_approver_may_take_their_approval_back(world: World, ana: Brows
     assert 'value="approve"' not in page.text
     await ana.decide(request, "deny", "wrong customer")
     assert (await world.now(request)).state is State.DENIED
+
+
+async def test_who_is_no_approver_any_more_is_not_offered_to_take_it_back(world: World, ana: Browser) -> None:
+    request = await world.asked("customer.erase", parameters={"customer": "c1"})
+    await ana.decide(request, "approve")
+    directory = world.parts.settings.policy / "directory.yaml"
+    directory.write_text(DIRECTORY.replace("ana: {title: Ana Castell, groups: [dba]}", "ana: {}"))
+    await world.parts.policies.check()
+    page = await ana.get(f"/requests/{request.id}")
+    assert "turn your approval into a denial" not in page.text
+    assert (await ana.decide(request, "deny", "wrong customer")).status == 403
 
 
 @pytest.mark.parametrize(
