@@ -16,6 +16,7 @@ from bot.ports import Clock
 from bot.services.absence import Absences
 from bot.services.admin import Admin
 from bot.services.auditing import Auditing
+from bot.services.breaking import Breaking
 from bot.services.entering import Entering
 from bot.services.granting import Granting, LogTrust
 from bot.services.intake import Intake
@@ -64,6 +65,7 @@ class Parts:
     refusing: Refusing
     intake: Intake
     reviewing: Reviewing
+    breaking: Breaking
     viewing: Viewing
     granting: Granting
     sweeping: Sweeping
@@ -118,6 +120,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         refusing=Refusing(store, clock),
         intake=Intake(store, policies, clock, ids, keys),
         reviewing=Reviewing(store, policies, clock),
+        breaking=Breaking(store, policies, clock),
         viewing=Viewing(store, policies, clock),
         granting=Granting(store, policies, clock, trust),
         sweeping=Sweeping(store, policies, clock),

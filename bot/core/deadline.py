@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bot.core.errors import DirectoryStale
 from bot.core.people import spent
 from bot.core.terms import Look, Request, State
 
@@ -16,6 +17,7 @@ RETRIES = (  # AUDIT.md "The callback"; the last one repeats until the delivery 
     timedelta(minutes=5),
     timedelta(minutes=10),
 )
+STALE_AFTER = timedelta(minutes=15)  # POLICY.md: how long people decide under the last good directory
 GLASS_EVERY = timedelta(hours=24)  # how often the admins hear of broken glass that nobody has reviewed
 GIVE_UP_AFTER = timedelta(hours=24)  # for every callback but an approval, which ends with its grant
 
@@ -24,6 +26,12 @@ def retry_after(attempts: int, jitter: float) -> timedelta:
     """Return how long to wait after `attempts` failures; `jitter` in [0, 1) spreads it by up to a fifth."""
     base = RETRIES[min(max(attempts, 0), len(RETRIES) - 1)]
     return base * (1 + jitter / 5)
+
+
+def refuse_stale(broken_since: datetime | None, now: datetime) -> None:
+    """Raise when the directory or the policy has not loaded for too long."""
+    if broken_since is not None and now - broken_since >= STALE_AFTER:
+        raise DirectoryStale
 
 
 def wake_at(request: Request, now: datetime) -> datetime | None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.core import effects
 from bot.core.card import card, content_digest
-from bot.core.errors import DirectoryStale, NotReady, Refusal, Stale
+from bot.core.deadline import refuse_stale
+from bot.core.errors import NotReady, Refusal, Stale
 from bot.core.machine import Command, Decide, Delegate, Inquire, Looking, React, step
 from bot.core.terms import Actor, Change, Digest, EntryKind, PersonName, Request, RequestId, Roster, Verdict
-from bot.ports import Clock, Form, InForce, Policies, Posted, Store
+from bot.ports import Clock, Form, Policies, Posted, Store
 
 TRIES = 8
-STALE_AFTER = timedelta(minutes=15)  # POLICY.md: how long reviews go on under the last good directory
 
 Making = Callable[[Request, Roster, datetime], Command]
 
@@ -96,7 +96,7 @@ class Reviewing:
             try:
                 roster = await self.policies.roster(request, registry)
                 now = self.clock.now()  # after the groups have answered: asking them may outlast the deadline
-                _refuse_stale(self.policies.current(), now)
+                refuse_stale(self.policies.current().broken_since, now)
                 change = step(request, command(request, roster, now), now)
             except Refusal as refusal:
                 await self._refused(request, what, refusal, by)
@@ -113,8 +113,3 @@ class Reviewing:
         entry = effects.entry(EntryKind.REVIEW_REFUSED, request, by, now, decision=what, facts=facts)
         await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
         refusal.on_record = True
-
-
-def _refuse_stale(force: InForce, now: datetime) -> None:
-    if force.broken_since is not None and now - force.broken_since >= STALE_AFTER:
-        raise DirectoryStale

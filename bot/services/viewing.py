@@ -44,6 +44,8 @@ class Viewing:
             return True
         if person in request.told:
             return True
+        if known.break_glass and _may_be_broken(request, person):
+            return True
         roster = await self.policies.roster(request, registry)
         named = [reference for stage in request.plan.stages for reference in stage.approvers]
         for fired in request.plan.escalations[: request.escalated]:
@@ -88,6 +90,12 @@ class Viewing:
         registry, found = await self.store.registry(), await self.store.coded(code, CODED_MAX)
         return [request for request in found if await self._may_see(request, person, registry)]
 
+    async def alike(self, request: Request, person: PersonName) -> list[Request]:
+        """Return the other pending requests of the same digest that a person may see, oldest first."""
+        registry, found = await self.store.registry(), await self.store.alike(request.digest, CODED_MAX)
+        others = (one for one in found if one.id != request.id)
+        return [one for one in others if await self._may_see(one, person, registry)]
+
     async def names(self, request: Request) -> dict[GroupName, frozenset[PersonName]]:
         """Return who is in the groups of a request's plan, now; for its card."""
         roster = await self.policies.roster(request, await self.store.registry())
@@ -128,3 +136,8 @@ def _stood_in_for(person: PersonName, away: Mapping[PersonName, PersonName | Non
         found |= new
         new = frozenset(giver for giver, deputy in away.items() if deputy in new) - found
     return found
+
+
+def _may_be_broken(request: Request, person: PersonName) -> bool:
+    """Say whether a holder of the break-glass role needs to see it: it waits for people, or they broke it."""
+    return request.state is State.PENDING or (request.glass is not None and request.glass.person == person)

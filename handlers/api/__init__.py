@@ -6,6 +6,7 @@ import orjson
 from aiohttp import web
 
 from bot.ports import Clock, Signer
+from bot.services.breaking import Breaking
 from bot.services.granting import Granting
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
@@ -15,6 +16,7 @@ from handlers.api.agents import Agents
 from handlers.api.answers import Answers
 from handlers.api.approvers import Approvers
 from handlers.api.executors import Executors
+from handlers.api.glass import Glass
 from handlers.api.openapi import document
 from handlers.pace import Pace
 from handlers.polls import Polls
@@ -29,6 +31,7 @@ def install(
     intake: Intake,
     granting: Granting,
     reviewing: Reviewing,
+    breaking: Breaking,
     viewing: Viewing,
     clock: Clock,
     signer: Signer,
@@ -55,6 +58,9 @@ def install(
     app.router.add_post("/v1/requests/{id}/questions", approvers.ask)
     app.router.add_post("/v1/requests/{id}/looks", approvers.look)
     app.router.add_get("/v1/inbox", approvers.inbox)
+    glass = Glass(knowing, breaking, viewing, answers, pace)
+    app.router.add_post("/v1/requests/{id}/break-glass", glass.break_glass)
+    app.router.add_post("/v1/requests/{id}/glass-review", glass.review)
     _add_documents(app, signer)
     return polls
 

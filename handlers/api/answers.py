@@ -14,6 +14,7 @@ from bot.core.errors import NotRedeemable
 from bot.core.machine import tally
 from bot.core.terms import (
     CallbackKind,
+    GlassBreak,
     Grant,
     Json,
     Outcome,
@@ -108,6 +109,7 @@ class Answers:
             "links": shapes.Links(**links(request, self.public_url)),
             "reason": request.unsatisfiable or UNSET,
             "questions": [_question(one, reveal) for one in request.questions] or UNSET,
+            "glass": _glass(request.glass, reveal) if request.glass else UNSET,
         }
 
 
@@ -137,7 +139,9 @@ def _progress(request: Request, index: int) -> Literal["waiting", "open", "met",
     """Say how a stage stands; `ended`: the request was decided before its quorum was met."""
     if request.state is State.PENDING:
         return "open" if index == request.stage_index else "met" if index < request.stage_index else "waiting"
-    decided_by_people = request.grant is not None or request.state is State.APPROVED
+    decided_by_people = request.glass is None and (
+        request.grant is not None or request.state is State.APPROVED
+    )
     return "met" if decided_by_people or index < request.stage_index else "ended"
 
 
@@ -146,6 +150,19 @@ def _reviews(request: Request, reveal: bool) -> list[shapes.ReviewShape]:
         shapes.ReviewShape(r.verdict, r.reason, r.stage, instant(r.at), r.person if reveal else None)
         for r in request.reviews
     ]
+
+
+def _glass(broken: GlassBreak, reveal: bool) -> shapes.GlassShape:
+    return shapes.GlassShape(
+        at=instant(broken.at),
+        by=broken.person if reveal else None,
+        reason=broken.reason,
+        review_due_at=instant(broken.review_due_at),
+        reviewed_at=instant(broken.reviewed_at) if broken.reviewed_at else None,
+        reviewed_by=broken.reviewed_by if reveal else None,
+        proper=broken.proper,
+        words=broken.words if reveal else None,
+    )
 
 
 def _question(asked: Question, reveal: bool) -> shapes.QuestionShape:

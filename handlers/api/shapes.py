@@ -1,7 +1,7 @@
 """The JSON of the wire as types: they parse what comes in, write what goes out, and make the OpenAPI text.
 
-Every member of an answer is always there, null when it has no value; only `reason` and `questions` of a
-request and `errors` of a problem come and go. Instants are RFC 3339 in UTC with milliseconds and `Z`.
+Every member of an answer is always there, null when it has no value; only `reason`, `questions` and `glass`
+of a request and `errors` of a problem come and go. Instants are RFC 3339 in UTC with milliseconds and `Z`.
 """
 
 from __future__ import annotations
@@ -78,6 +78,20 @@ class LookBody(Struct, frozen=True, forbid_unknown_fields=True):
     """An approver is looking: nothing more is to be said."""
 
 
+class BreakGlassBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A person approves the action with `digest`, the one they saw, by themselves, and says why."""
+
+    reason: Said
+    digest: Hex
+
+
+class GlassReviewBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What an admin found of broken glass."""
+
+    proper: bool
+    words: Said
+
+
 class SubjectShape(Struct, frozen=True):
     """Who asks: an agent, perhaps for a person."""
 
@@ -149,10 +163,24 @@ class Links(Struct, frozen=True):
     page: str
 
 
+class GlassShape(Struct, frozen=True):
+    """Somebody approved by themselves, in an emergency; names and the admin's words as with reviewers."""
+
+    at: Instant
+    by: str | None
+    reason: str
+    review_due_at: Instant
+    reviewed_at: Instant | None
+    reviewed_by: str | None
+    proper: bool | None
+    words: str | None
+
+
 class RequestShape(Struct, frozen=True, kw_only=True):
     """A request as it stands.
 
-    `reason` is there only while no quorum can be met: it says why. `questions` are there once there is one.
+    `reason` is there only while no quorum can be met: it says why. `questions` are there once there is one,
+    `glass` if it was approved by breaking glass.
     """
 
     id: RequestId
@@ -176,6 +204,7 @@ class RequestShape(Struct, frozen=True, kw_only=True):
     links: Links
     reason: str | UnsetType = UNSET
     questions: list[QuestionShape] | UnsetType = UNSET
+    glass: GlassShape | UnsetType = UNSET
 
 
 class RequestsShape(Struct, frozen=True):

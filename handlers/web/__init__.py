@@ -6,6 +6,7 @@ from aiohttp import web
 
 from bot.ports import Clock, Policies, Store
 from bot.services.auditing import Auditing
+from bot.services.breaking import Breaking
 from bot.services.entering import Entering
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
@@ -13,6 +14,7 @@ from handlers.pace import Pace
 from handlers.render import Renderer
 from handlers.web.desk import Desk
 from handlers.web.door import Door
+from handlers.web.glass import Glass
 from handlers.web.lists import Lists
 from handlers.web.live import Live
 from handlers.web.site import Site
@@ -25,6 +27,7 @@ def install(
     *,
     viewing: Viewing,
     reviewing: Reviewing,
+    breaking: Breaking,
     entering: Entering,
     auditing: Auditing,
     store: Store,
@@ -54,6 +57,9 @@ def install(
     app.router.add_get("/history", site.private(lists.history))
     app.router.add_get("/requests/{id}", site.private(desk.show))
     app.router.add_post("/requests/{id}", site.private(desk.review))
+    glass = Glass(site, breaking, desk)
+    app.router.add_post("/requests/{id}/break-glass", site.private(glass.break_glass))
+    app.router.add_post("/requests/{id}/glass-review", site.private(glass.review))
     app.router.add_get("/audit", site.private(trail.show))
     app.router.add_get("/audit/{id}", site.private(trail.of_request))
     app.router.add_get("/audit/{id}/proof", site.private(trail.proof))

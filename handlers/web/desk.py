@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from aiohttp import web
 
-from bot.core.card import card
+from bot.core.card import Card, alike_line, card
 from bot.core.errors import Malformed, Refusal, Unknown
-from bot.core.machine import counted
-from bot.core.terms import Digest, Look, ReasonRule, Request, RequestId, State, Verdict
+from bot.core.machine import counted, has_looked
+from bot.core.terms import Digest, ReasonRule, Request, RequestId, State, Verdict
 from bot.services.reviewing import Reviewing
 from handlers import record
 from handlers.problems import status
@@ -37,7 +38,7 @@ class Desk:
     async def show(self, request: web.Request, visitor: Visitor) -> web.Response:
         """Show a request whole."""
         found = await self._site.viewing.see(request_id(request), visitor.name)
-        return await self._page(found, visitor)
+        return await self.page(found, visitor)
 
     async def review(self, request: web.Request, visitor: Visitor) -> web.Response:
         """Record a verdict; what is refused is said on the page, with the typed reason still there."""
@@ -53,15 +54,11 @@ class Desk:
         except Refusal as refusal:
             await record.keep(request, refusal, visitor.actor())
             found = await self._site.viewing.see(found.id, visitor.name)
-            return await self._page(found, visitor, refusal, typed)
+            return await self.page(found, visitor, refusal, typed)
         return web.Response(status=303, headers=HEADERS | {"Location": f"/requests/{found.id}#decision"})
 
     async def _decide(self, found: Request, visitor: Visitor, form: dict[str, str]) -> None:
-        reason = form.get("reason", "")
-        if len(reason) > REASON_MAX:
-            raise Malformed(f"A reason has at most {REASON_MAX:,} characters; this one has {len(reason):,}.")
-        if CONTROL.search(reason):
-            raise Malformed("The reason holds control characters; type it again without them.")
+        reason = typed_words(form)
         match form.get("verdict", ""):
             case "ask":
                 await self._reviewing.ask(found.id, visitor.name, reason, visitor.actor())
@@ -76,12 +73,15 @@ class Desk:
             found.id, visitor.name, verdict, reason.strip() or None, seen, visitor.actor(), complete=True
         )
 
-    async def _page(
+    async def page(
         self, found: Request, visitor: Visitor, refusal: Refusal | None = None, typed: str = ""
     ) -> web.Response:
+        """Draw a request's page, perhaps with what was refused on it."""
         directory = self._site.policies.current().directory
         names = await group_names(found, self._site.policies)
-        shown = card(found, self._site.clock.now(), f"/requests/{found.id}", 0, names)
+        shown = await self._shared(
+            card(found, self._site.clock.now(), f"/requests/{found.id}", 0, names), found, visitor
+        )
         waiting = found.state is State.PENDING and self._site.clock.now() < found.expires_at
         values = {
             "card": shown,
@@ -93,7 +93,9 @@ class Desk:
             "waiting": waiting,
             "may_act": waiting and await self._site.viewing.may_act(found, visitor.name),
             "may_take_back": await self._site.viewing.may_take_back(found, visitor.name),
-            "may_look": waiting and not any(look.person == visitor.name for look in _open_looks(found)),
+            "may_look": waiting and not has_looked(found, visitor.name),
+            "may_break": waiting and visitor.person.break_glass and not _is_side(found, visitor),
+            "may_review_glass": _may_review_glass(found, visitor),
             "standing": _standing(found, visitor, waiting),
             "hint": HINTS[found.plan.reason_rule],
             "refusal": refusal,
@@ -101,12 +103,30 @@ class Desk:
         }
         return self._site.page("request", visitor, values, status(refusal) if refusal else 200)
 
+    async def _shared(self, shown: Card, found: Request, visitor: Visitor) -> Card:
+        """Return the card with the identical requests that wait, as far as this person may see them."""
+        if found.state is not State.PENDING:
+            return shown
+        others = await self._site.viewing.alike(found, visitor.name)
+        lines = tuple(alike_line(one, f"/requests/{one.id}") for one in others)
+        return replace(shown, alike=lines, alike_count=len(lines))
+
 
 def _verdict(said: str) -> Verdict:
     try:
         return Verdict(said)
     except ValueError as error:
         raise Malformed("Choose Approve, Deny, Comment, Ask or I'm looking.") from error
+
+
+def typed_words(form: dict[str, str]) -> str:
+    """Return what somebody typed as their reason; raises `Malformed`."""
+    reason = form.get("reason", "")
+    if len(reason) > REASON_MAX:
+        raise Malformed(f"A reason has at most {REASON_MAX:,} characters; this one has {len(reason):,}.")
+    if CONTROL.search(reason):
+        raise Malformed("The reason holds control characters; type it again without them.")
+    return reason
 
 
 def request_id(request: web.Request) -> RequestId:
@@ -117,9 +137,15 @@ def request_id(request: web.Request) -> RequestId:
     return RequestId(text)
 
 
-def _open_looks(found: Request) -> list[Look]:
-    stages = found.plan.stages[found.stage_index : found.stage_index + 1]
-    return [look for look in found.looks if look.stage in [stage.name for stage in stages]]
+def _is_side(found: Request, visitor: Visitor) -> bool:
+    return visitor.name in (found.owner, found.subject.on_behalf_of)
+
+
+def _may_review_glass(found: Request, visitor: Visitor) -> bool:
+    """Say whether this person is to say what they found of broken glass."""
+    glass = found.glass
+    owed = glass is not None and glass.reviewed_at is None and glass.person != visitor.name
+    return owed and visitor.person.admin and not _is_side(found, visitor)
 
 
 def _standing(found: Request, visitor: Visitor, waiting: bool) -> str:
@@ -129,6 +155,6 @@ def _standing(found: Request, visitor: Visitor, waiting: bool) -> str:
         return "You approved this." if before.verdict is Verdict.APPROVE else "You denied this."
     if not waiting:
         return "There is nothing left to decide here."
-    if visitor.name in (found.owner, found.subject.on_behalf_of):
+    if _is_side(found, visitor):
         return "This is asked in your name or by your agent, so other people decide."
     return "Other people decide this one; you can read it and comment."

@@ -110,6 +110,7 @@ def story(request: Request, directory: Directory) -> list[Moment]:
     moments += [_reviewed(review, directory) for review in request.reviews]
     moments += [moment for one in request.questions for moment in _questioned(one, asked, directory)]
     moments += [_looked(look, directory) for look in request.looks]
+    moments += _glass(request, directory)
     moments += _ending(request)
     moments += _running(request, directory)
     return sorted(moments, key=lambda moment: moment.at)
@@ -150,6 +151,19 @@ def _questioned(question: Question, agent: Face, directory: Directory) -> Iterat
 def _looked(look: Look, directory: Directory) -> Moment:
     who = face(look.person, directory)
     return Moment(look.at, "look", who, f"{who.title} looked at it")
+
+
+def _glass(request: Request, directory: Directory) -> Iterator[Moment]:
+    glass = request.glass
+    if glass is None:
+        return
+    who = face(glass.person, directory)
+    yield Moment(glass.at, "released", who, f"{who.title} broke glass", visible(glass.reason)[0])
+    if glass.reviewed_by is not None and glass.reviewed_at is not None:
+        admin = face(glass.reviewed_by, directory)
+        found = "proper" if glass.proper else "not proper"
+        words = visible(glass.words or "")[0]
+        yield Moment(glass.reviewed_at, "comment", admin, f"{admin.title} found that {found}", words)
 
 
 def _ending(request: Request) -> Iterator[Moment]:

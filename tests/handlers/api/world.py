@@ -199,6 +199,7 @@ async def _served(
         intake=made.intake,
         granting=made.granting,
         reviewing=made.reviewing,
+        breaking=made.breaking,
         viewing=made.viewing,
         clock=made.clock,
         signer=made.keys,

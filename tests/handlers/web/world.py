@@ -217,10 +217,11 @@ async def world_at(
     development: bool = False,
     public_url: str | None = None,
     bundle: str = BUNDLE,
+    directory: str = DIRECTORY,
 ) -> AsyncIterator[World]:
     """Serve the pages on a free port of loopback, which is also their public address unless told else."""
     (folder / "policy").mkdir(parents=True)
-    (folder / "policy" / "directory.yaml").write_text(DIRECTORY)
+    (folder / "policy" / "directory.yaml").write_text(directory)
     (folder / "policy" / "bundle.yaml").write_text(bundle)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -252,6 +253,7 @@ def _app(made: Parts, development: bool) -> web.Application:
         app,
         viewing=made.viewing,
         reviewing=made.reviewing,
+        breaking=made.breaking,
         entering=made.entering,
         auditing=made.auditing,
         store=made.store,
