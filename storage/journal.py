@@ -19,6 +19,7 @@ from storage.writer import Writer
 _ENTRY = ENTRIES.c
 _MARK = CHECKPOINTS.c
 SEQUENCES_MAX = 500  # in one IN
+_SEALED = select(_ENTRY.sequence, _ENTRY.at, _ENTRY.request_id, _ENTRY.body, _ENTRY.leaf)
 
 
 class LogStore:
@@ -29,13 +30,13 @@ class LogStore:
 
     async def entries(self, start: int, limit: int) -> list[Sealed]:
         """Return entries from a sequence number on."""
-        query = select(ENTRIES).where(_ENTRY.sequence >= start).order_by(_ENTRY.sequence).limit(limit)
-        return [_sealed(row) for row in await self._rows(query)]
+        query = _SEALED.where(_ENTRY.sequence >= start).order_by(_ENTRY.sequence).limit(limit)
+        return _sealed(await self._rows(query))
 
     async def entries_of(self, request_id: RequestId) -> list[Sealed]:
         """Return the entries about one request."""
-        query = select(ENTRIES).where(_ENTRY.request_id == request_id).order_by(_ENTRY.sequence)
-        return [_sealed(row) for row in await self._rows(query)]
+        query = _SEALED.where(_ENTRY.request_id == request_id).order_by(_ENTRY.sequence)
+        return _sealed(await self._rows(query))
 
     async def leaves(self, start: int, limit: int) -> list[bytes]:
         """Return leaf hashes from a sequence number on."""
@@ -51,6 +52,12 @@ class LogStore:
             rows = await self._rows(query.order_by(PRIVATE.c.sequence, PRIVATE.c.field))
             found += [_opening(row) for row in rows]
         return found
+
+    async def openings_between(self, first: int, last: int) -> list[Opening]:
+        """Return what was not erased of the entries between two sequences, these included."""
+        within = PRIVATE.c.sequence.between(first, last)
+        query = select(PRIVATE).where(within).order_by(PRIVATE.c.sequence, PRIVATE.c.field)
+        return [_opening(row) for row in await self._rows(query)]
 
     async def erase(self, person: PersonName, entry: Entry) -> int:
         """Erase a person's private fields; return how many."""
@@ -101,8 +108,8 @@ class LogStore:
             return await self._database.read(read)
 
 
-def _sealed(row: Row[Any]) -> Sealed:
-    return Sealed(row.sequence, row.at, row.request_id, _bytes(row.body), _bytes(row.leaf))
+def _sealed(rows: Sequence[Sequence[Any]]) -> list[Sealed]:
+    return [Sealed(row[0], row[1], row[2], _bytes(row[3]), _bytes(row[4])) for row in rows]  # as in `_SEALED`
 
 
 def _opening(row: Row[Any]) -> Opening:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -104,13 +105,28 @@ class Auditing:
         notes += [note for note in (outside, *extra) if note and note not in notes]
         walk = Walk(notes, self.verifiers())
         size = await self.store.size()
-        while page := await self.store.entries(walk.size, PAGE):
-            walk.take((entry.sequence, entry.body, entry.leaf) for entry in page)
-            _require_columns(page)
-            _require_openings(page, await self.store.openings([entry.sequence for entry in page]))
-            if progress:
-                progress(walk.size, size)
+        async with aclosing(self._pages()) as pages:
+            async for page, openings in pages:
+                await asyncio.to_thread(_take, walk, page, openings)
+                if progress:
+                    progress(walk.size, size)
         return walk.finish()
+
+    async def _pages(self) -> AsyncGenerator[tuple[list[Sealed], list[Opening]], None]:
+        """Yield the log page by page; the next one is read while this one is looked at."""
+        following = asyncio.create_task(self._page(0))
+        try:
+            while (found := await following)[0]:
+                following = asyncio.create_task(self._page(found[0][-1].sequence + 1))
+                yield found
+        finally:
+            following.cancel()
+
+    async def _page(self, start: int) -> tuple[list[Sealed], list[Opening]]:
+        page = await self.store.entries(start, PAGE)
+        if not page:
+            return [], []
+        return page, await self.store.openings_between(page[0].sequence, page[-1].sequence)
 
     async def prove(self, request_id: RequestId, opened: bool) -> dict[str, Json]:
         """Return a document that proves what the log holds of a request; `opened` adds names and reasons.
@@ -162,6 +178,13 @@ class Auditing:
     def verifiers(self) -> tuple[Verifier, ...]:
         """Return the verifiers of our own checkpoints."""
         return tuple(parse_verifier(text) for text in self.signer.verifier_keys())
+
+
+def _take(walk: Walk, page: list[Sealed], openings: list[Opening]) -> None:
+    """Walk on over a page, and hold what stands beside it against it."""
+    walk.take((entry.sequence, entry.body, entry.leaf) for entry in page)
+    _require_columns(page)
+    _require_openings(page, openings)
 
 
 def _require_columns(page: list[Sealed]) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
 from hmac import digest as hmac_digest
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import orjson
 
 from bot.core.log.broken import LogBroken
 
 INTEGER_MAX = 2**53 - 1  # RFC 8785, section 3.2.2.3: what every JSON reader agrees on
+SafeInteger = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+Scalar = str | SafeInteger | bool | None
 SALT_MIN = 16  # bytes; below, a short value could be found by trying
 
 
@@ -34,8 +37,7 @@ def seal(fields: Mapping[str, Any]) -> bytes:
 def unseal(entry: bytes, sequence: int) -> dict[str, Any]:
     """Read the entry at place `sequence`, or raise `LogBroken` if `seal` would not have written it so."""
     try:
-        fields = orjson.loads(entry)
-        _require_plain("the entry", fields)
+        fields = _read(entry)
         written = _encode(fields)
     except (TypeError, ValueError, RecursionError) as error:
         raise LogBroken("it is not canonical JSON", sequence) from error
@@ -43,6 +45,18 @@ def unseal(entry: bytes, sequence: int) -> dict[str, Any]:
         raise LogBroken("it is not canonical JSON of an object", sequence)
     if type(fields.get("sequence")) is not int or fields["sequence"] != sequence:
         raise LogBroken("it carries another sequence number inside", sequence)
+    return fields
+
+
+def _read(entry: bytes) -> Any:
+    """Read JSON that holds nothing but what `seal` takes; raises `ValueError`, `TypeError`."""
+    if entry.isascii():  # names too, then: orjson escapes nothing beyond ASCII, so an escape is not canonical
+        try:
+            return _decode_flat(entry)
+        except msgspec.DecodeError:
+            pass  # not of the one shape that our own entries have
+    fields = orjson.loads(entry)
+    _require_plain("the entry", fields)
     return fields
 
 
@@ -66,10 +80,10 @@ def commitment_matches(commitment: str, salt: bytes, value: str) -> bool:
 
 def _require_members(members: Mapping[Any, object]) -> None:
     """Refuse what orjson and RFC 8785 spell differently: floats, and names beyond ASCII."""
+    if not "".join(members).isascii():  # raises for a name that is not text
+        raise ValueError("a field's name is not ASCII text")
     for name, value in members.items():
-        if not isinstance(name, str) or not name.isascii():
-            raise ValueError("a field's name is not ASCII text")
-        if not isinstance(value, str):
+        if type(value) is not str:
             _require_plain(name, value)
 
 
@@ -85,6 +99,9 @@ def _require_plain(name: str, value: object) -> None:
             _require_plain(name, held)
     else:
         raise TypeError(f"{name!a} is neither text, a safe whole number, a boolean nor null")
+
+
+_decode_flat = msgspec.json.Decoder(dict[str, Scalar | dict[str, Scalar]]).decode
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
