@@ -20,6 +20,7 @@ from handlers.slack.installed import Installed
 from handlers.slack.installing import Installing
 from handlers.slack.listeners import Listeners
 from handlers.slack.notifier import SlackNotifier
+from handlers.slack.reactions import Reactions
 from handlers.slack.reception import Reception
 from handlers.slack.socket import Socket
 from handlers.slack.usergroups import Usergroups
@@ -60,7 +61,7 @@ def install(
         identity = Identity(workspace, linking, clock)
         desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url)
         counter = Counter(identity, replace(commands, prefix=PREFIX), renderer, workspace)
-        return Listeners(desk, counter, usergroups)
+        return Listeners(desk, Reactions(desk), counter, usergroups)
 
     reception = Reception(workspaces, listeners_of)
     app.cleanup_ctx.append(workspaces.session)

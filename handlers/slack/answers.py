@@ -14,11 +14,12 @@ from handlers.slack.limits import HEADER_TEXT_MAX
 
 MESSAGES_MAX = 5  # a response_url takes no more
 PART_TEXT_MAX = 6000  # characters of one message; below `limits.MESSAGE_TEXT_MAX`, with room for the rest
-PART_BLOCKS_MAX = 40  # of 50
+PART_PIECES_MAX = 24  # each is at most two blocks, of 50
 LINE_MAX = 1500  # characters
 CELL_MAX, LAST_CELL_MAX = 32, 60  # characters of a table's cell; the last column holds reasons
 ENTRY_MAX = 600  # characters of a row that is shown as an entry
 MARKS = {Tone.GOOD: "✓ ", Tone.WARN: "⚠ ", Tone.BAD: "✗ ", Tone.PLAIN: "", Tone.QUIET: ""}
+NAMELESS = "-"
 LEFT_OUT = "There is more than fits here; ask for less, or look on the web."
 
 Message = dict[str, Json]  # `text` and `blocks`, for one person's eyes
@@ -55,21 +56,22 @@ def messages(answer: Answer, renderer: Renderer) -> list[Message]:
         made.append({"text": shown.text, "blocks": shown.blocks})
     if len(made) > MESSAGES_MAX:
         made = [*made[: MESSAGES_MAX - 1], {"text": LEFT_OUT}]
-    return made
+    return made or [{"text": "Done."}]
 
 
 def _first(answer: Answer) -> str:
-    line = next((line for line in answer.lines if line.text or line.name), Line("Done."))
-    return " ".join(filter(None, (line.name, line.text)))
+    line = next((line for line in answer.lines if (line.text + line.name).strip()), Line("Done."))
+    return " ".join(filter(str.strip, (line.name, line.text))) or "Done."
 
 
 def _pieces(answer: Answer) -> Iterator[Piece]:
     """Yield an answer's pieces in order: each small enough for one message."""
     for quiet, run in groupby(answer.lines, key=lambda line: line.tone is Tone.QUIET and not line.url):
         for some in _portions([_short(line) for line in run]):
-            if quiet:
-                yield Piece(quiet="\n".join(" ".join(filter(None, (line.name, line.text))) for line in some))
-            else:
+            said = "\n".join(" ".join(filter(None, (line.name, line.text))) for line in some)
+            if quiet and said.strip():
+                yield Piece(quiet=said)
+            elif not quiet:
                 yield Piece(lines=tuple(some))
     if answer.table is not None:
         yield from _rows(answer.table)
@@ -103,7 +105,7 @@ def _rows(table: Table) -> Iterator[Piece]:
                 for title, cell in zip(table.titles[1:], row.cells[1:], strict=True)
                 if cell
             )
-            entry = clip(row.cells[0], ENTRY_MAX // 3), clip(about, ENTRY_MAX)
+            entry = clip(row.cells[0].strip() or NAMELESS, ENTRY_MAX // 3), clip(about, ENTRY_MAX)
             yield Piece(entry=entry, acts=row.acts)
         return
     written = _aligned(table)
@@ -138,7 +140,9 @@ def _parts(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     part: list[Piece] = []
     room = PART_TEXT_MAX
     for piece in pieces:
-        if part and (piece.size() > room or len(part) >= PART_BLOCKS_MAX):
+        if part and (
+            piece.size() > room or len(part) >= PART_PIECES_MAX
+        ):
             yield part
             part, room = [], PART_TEXT_MAX
         part.append(piece)

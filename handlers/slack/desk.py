@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.core.card import card
-from bot.core.errors import NotReady, Refusal
+from bot.core.errors import Malformed, NotReady, Refusal
+from bot.core.machine import WORDS_MAX
 from bot.core.terms import (
     Actor,
     ActorKind,
@@ -27,7 +28,7 @@ from handlers.render import Renderer
 from handlers.slack.blocks import clip, escaped, fit
 from handlers.slack.identity import Clicker, Identity, person
 from handlers.slack.limits import INPUT_TEXT_MAX
-from handlers.slack.payloads import Carried, Click, Form
+from handlers.slack.payloads import ASK, Carried, Click, Form
 from handlers.slack.troubles import repeatable
 from handlers.slack.workspace import Workspace
 
@@ -49,7 +50,7 @@ class Desk:
     async def approve(self, click: Click) -> None:
         """Approve, or ask for the reason that the policy wants first."""
         request = await self.store.get(click.request_id)
-        actor = await self._actor(click.clicker, request, Verdict.APPROVE)
+        actor = await self.actor(click.clicker, request, Verdict.APPROVE)
         if request.plan.reason_rule is ReasonRule.REQUIRED:
             await self._ask(click, request, Verdict.APPROVE)
         else:
@@ -57,56 +58,86 @@ class Desk:
 
     async def deny(self, click: Click) -> None:
         """Ask for the reason of a denial."""
-        request = await self.store.get(click.request_id)
-        await self._actor(click.clicker, request, Verdict.DENY)
-        await self._ask(click, request, Verdict.DENY)
+        await self._ask_for(click, Verdict.DENY)
 
     async def comment(self, click: Click) -> None:
         """Ask for the words of a comment."""
+        await self._ask_for(click, Verdict.COMMENT)
+
+    async def more(self, click: Click) -> None:
+        """Do what was chosen behind the dots."""
+        match click.word:
+            case "comment":
+                await self._ask_for(click, Verdict.COMMENT)
+            case "ask":
+                await self._ask_for(click, ASK)
+            case "look":
+                await self.look(click)
+            case _:
+                raise Malformed("This button is of another version; look at the card again.")
+
+    async def look(self, click: Click) -> None:
+        """Let reminders wait for somebody who reads."""
         request = await self.store.get(click.request_id)
-        await self._actor(click.clicker, request, Verdict.COMMENT)
-        await self._ask(click, request, Verdict.COMMENT)
+        actor = await self.actor(click.clicker, request, "look")
+        await self.reviewing.look(request.id, person(actor), actor)
+
+    async def _ask_for(self, click: Click, what: str) -> None:
+        request = await self.store.get(click.request_id)
+        await self.actor(click.clicker, request, what)
+        await self._ask(click, request, what)
 
     async def submit(self, form: Form) -> None:
         """Record the verdict for which a form was opened."""
         carried = form.carried
         request = await self.store.get(carried.request_id)
-        actor = await self._actor(form.clicker, request, carried.verdict)
-        await self._decide(request, actor, carried.verdict, form.words, carried.digest)
+        actor = await self.actor(form.clicker, request, carried.what)
+        if carried.what == ASK:
+            await self.reviewing.ask(request.id, person(actor), form.words or "", actor)
+        else:
+            await self._decide(request, actor, Verdict(carried.what), form.words, carried.digest)
 
     async def _decide(
         self, request: Request, actor: Actor, verdict: Verdict, reason: str | None, digest: Digest
     ) -> None:
-        # Whether the card showed everything follows from the request, not from which buttons it had.
-        complete = fit(card(request, self.clock.now(), self._page(request.id))).complete
+        complete = self.shows_all(request)
         await self.reviewing.decide(request.id, person(actor), verdict, reason, digest, actor, complete)
 
-    async def _ask(self, click: Click, request: Request, verdict: Verdict) -> None:
-        carried = Carried(request.id, click.digest, verdict, click.response_url)
+    def shows_all(self, request: Request) -> bool:
+        """Say whether a card shows everything, which follows from the request, not from its buttons."""
+        return fit(card(request, self.clock.now(), self._page(request.id))).complete
+
+    async def _ask(self, click: Click, request: Request, what: str) -> None:
+        beneath = click.pane.id if click.pane and not click.pane.is_home else ""
+        carried = Carried(request.id, click.digest, what, click.response_url, beneath)
         strict = (ReasonRule.REQUIRED, ReasonRule.ON_DENY)
         view = self.renderer.json(
             "slack/reason.json.j2",
             carried=carried.packed(),
-            verdict=verdict.value,
+            what=what,
             title=clip(request.plan.title, 200),
             code=request.digest[:8],
-            needed=verdict is not Verdict.DENY or request.plan.reason_rule in strict,
-            longest=INPUT_TEXT_MAX,
+            needed=what != Verdict.DENY or request.plan.reason_rule in strict,
+            longest=WORDS_MAX if what == ASK else INPUT_TEXT_MAX,
         )
         try:
             with repeatable():
-                await self.workspace.client.views_open(trigger_id=click.trigger, view=view)
+                if beneath:
+                    await self.workspace.client.views_push(trigger_id=click.trigger, view=view)
+                else:
+                    await self.workspace.client.views_open(trigger_id=click.trigger, view=view)
         except (Later, Never) as error:
             raise NotReady("Slack did not open the form; press the button again.") from error
 
-    async def _actor(self, clicker: Clicker, request: Request, verdict: Verdict) -> Actor:
+    async def actor(self, clicker: Clicker, request: Request, what: str) -> Actor:
+        """Return as who somebody acts on a request; raises the `Refusal`, after its audit entry."""
         try:
             return await self.identity.actor(clicker)
         except Refusal as refusal:
-            await self._refused(clicker, request, verdict, refusal)
+            await self._refused(clicker, request, what, refusal)
             raise
 
-    async def _refused(self, clicker: Clicker, request: Request, verdict: Verdict, refusal: Refusal) -> None:
+    async def _refused(self, clicker: Clicker, request: Request, what: str, refusal: Refusal) -> None:
         """Leave an audit entry: whoever it was, they are nobody who may review."""
         account = f"{clicker.team or '?'}/{clicker.id}"
         entry = Entry(
@@ -118,7 +149,7 @@ class Desk:
             on_behalf_of=request.subject.on_behalf_of,
             action_digest=request.digest,
             policy_digest=request.plan.bundle,
-            decision=verdict.value,
+            decision=str(what),
             facts={"refusal": refusal.slug()},
         )
         await self.store.commit(Change(after=None, expected=None, entries=(entry,)))

@@ -27,6 +27,7 @@ from handlers.slack.answers import Message
 from handlers.slack.counter import Counter
 from handlers.slack.desk import Desk, said
 from handlers.slack.payloads import Click
+from handlers.slack.reactions import Reactions
 from handlers.slack.troubles import NO_ANSWER
 from handlers.slack.usergroups import Usergroups
 
@@ -46,6 +47,7 @@ class Listeners:
     """Joins Bolt and the desk."""
 
     desk: Desk
+    reactions: Reactions
     counter: Counter
     usergroups: Usergroups
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -55,7 +57,8 @@ class Listeners:
         for action, work in (
             ("approve", self.desk.approve),
             ("deny", self.desk.deny),
-            ("comment", self.desk.comment),
+            ("comment", self.desk.comment),  # of cards from before the dots
+            ("more", self.desk.more),
         ):
             bolt.action(action)(self._clicks(work))
         for link in ("view", "review_full"):  # Slack opens the page itself
@@ -63,6 +66,7 @@ class Listeners:
         bolt.action(ACT)(self._pressed)
         bolt.view("reason")(self._submitted)
         bolt.command("/assent")(self._typed)
+        bolt.event("reaction_added")(self._reacted)
         bolt.event("subteam_members_changed")(self._regrouped)
         bolt.event("subteam_updated")(self._regrouped)
         bolt.error(self._broke)
@@ -114,6 +118,9 @@ class Listeners:
         await ack()
         self._start(_tell(task, pressed.response_url))
 
+    async def _reacted(self, event: Body) -> None:
+        self._start(_logged(self.reactions.react(payloads.reaction(event))))
+
     async def _regrouped(self, event: Body) -> None:
         self.usergroups.forget(str(event.get("subteam_id") or event.get("subteam", {}).get("id", "")))
 
@@ -141,6 +148,14 @@ async def _answer(work: Awaitable[Message | None]) -> Message | None:
         return await work
     except Refusal as refusal:
         return said(refusal)
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    """Do what nobody waits for."""
+    try:
+        await work
+    except Exception:  # an outer loop: Slack was told already that it arrived
+        log.exception("slack.listener_failed")
 
 
 async def _answers(work: Awaitable[list[Message]]) -> list[Message]:

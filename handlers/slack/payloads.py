@@ -1,4 +1,4 @@
-"""What Slack sends when somebody clicks, submits a form or types a command: read once, here."""
+"""What Slack sends when somebody clicks, reacts, submits a form or types a command: read once, here."""
 
 from __future__ import annotations
 
@@ -10,16 +10,32 @@ from bot.core.errors import Malformed
 from bot.core.terms import Digest, Json, RequestId, Verdict
 from handlers.slack.identity import Clicker
 
+ASK = "ask"  # a form for a question, beside those for verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """A home tab, or a modal that shows a request, where a button was pressed instead of on a message."""
+
+    id: str
+    is_home: bool
+    request_id: RequestId | None  # of a modal
+
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A pressed button of a card. `trigger` opens one form, within 3 seconds."""
+    """A pressed button of a card. `trigger` opens one form, within 3 seconds.
+
+    `word` is what was chosen behind the dots. A message has a `response_url`, a pane has none.
+    """
 
     clicker: Clicker
     request_id: RequestId
     digest: Digest
     trigger: str
     response_url: str
+    word: str = ""
+    pane: Pane | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +44,9 @@ class Carried:
 
     request_id: RequestId
     digest: Digest
-    verdict: Verdict
+    what: str  # a verdict, or `ask`
     response_url: str
+    pane: str = ""  # the modal beneath, which shows the request
 
     def packed(self) -> str:
         """Return it as the form's `private_metadata`."""
@@ -43,6 +60,16 @@ class Form:
     clicker: Clicker
     carried: Carried
     words: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """An emoji that somebody put on a message."""
+
+    clicker: Clicker
+    emoji: str
+    channel: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +92,11 @@ class Pressed:
 
 def click(body: Mapping[str, Json]) -> Click:
     """Read a `block_actions` payload. Raises `Malformed` for a button that is not one of ours."""
-    request_id, _, digest = str(body["actions"][0].get("value", "")).partition(" ")
+    action, word = body["actions"][0], ""
+    value = str(action.get("value", ""))
+    if chosen := action.get("selected_option"):
+        word, _, value = str(chosen.get("value", "")).partition(" ")
+    request_id, _, digest = value.partition(" ")
     if not request_id or not digest:
         raise Malformed("This button belongs to no request.")
     return Click(
@@ -73,17 +104,36 @@ def click(body: Mapping[str, Json]) -> Click:
         request_id=RequestId(request_id),
         digest=Digest(digest),
         trigger=str(body["trigger_id"]),
-        response_url=str(body["response_url"]),
+        response_url="" if "view" in body else str(body["response_url"]),
+        word=word,
+        pane=pane(body),
     )
+
+
+def pane(body: Mapping[str, Json]) -> Pane | None:
+    """Read in which pane a button was pressed; None on a message."""
+    view = body.get("view")
+    if not view:
+        return None
+    shown = view.get("private_metadata") or None
+    return Pane(str(view["id"]), view["type"] == "home", RequestId(shown) if shown else None)
+
+
+def reaction(event: Mapping[str, Json]) -> Reaction:
+    """Read a `reaction_added` event; it says nothing of the team its user belongs to."""
+    on = event["item"]
+    where = str(on.get("channel", "")), str(on.get("ts", ""))
+    return Reaction(Clicker(str(event["user"]), None), str(event["reaction"]), *where)
 
 
 def form(body: Mapping[str, Json]) -> Form:
     """Read a `view_submission` payload."""
     view = body["view"]
     packed = json.loads(view["private_metadata"])
+    what = packed["what"]
     return Form(
         clicker=_clicker(body),
-        carried=Carried(**{**packed, "verdict": Verdict(packed["verdict"])}),
+        carried=Carried(**{**packed, "what": what if what == ASK else Verdict(what).value}),
         words=view["state"]["values"]["reason"]["words"]["value"],
     )
 

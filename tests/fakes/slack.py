@@ -14,6 +14,7 @@ await slack.stop()                                  # fails when anybody got a m
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,7 @@ class FakeSlack:
             self.state.now = now
         self.signing_secret = SIGNING_SECRET
         self.app = ""
+        self.expected: list[re.Pattern[str]] = []  # messages that need not be looked at
         self.origin = ""
         self._api = Api(self.state)
         self.sockets = Sockets(self.state)
@@ -88,11 +90,14 @@ class FakeSlack:
         """Fail for anything that was sent and not looked at, and for calls that Slack had to refuse."""
         for conversation in self.state.conversations.values():
             for message in conversation.messages:
+                message.seen |= any(words.search(message.text) for words in self.expected)
                 assert message.seen, f"unexpected in {conversation.name}: {message.text!r}"
         for whisper in self.state.whispers:
             assert whisper.seen, f"unexpected for {whisper.user}: {whisper.text!r}"
         for modal in self.state.modals:
             assert modal.seen, f"unexpected form for {modal.user}"
+        for home in self.state.homes.values():
+            assert home.seen, f"unexpected home tab for {home.user}"
         assert not self.state.refusals, self.state.refusals
 
     @property
@@ -171,7 +176,7 @@ class FakeSlack:
         """Return the form that this person has open."""
 
         def open_one() -> Modal | None:
-            return next((m for m in self.state.modals if m.user == user and not m.closed), None)
+            return next((m for m in reversed(self.state.modals) if m.user == user and not m.closed), None)
 
         modal = await self._wait(open_one, f"{user} sees no form")
         modal.seen = True
@@ -196,6 +201,10 @@ class FakeSlack:
         action = {"block_id": card.block_of(button), **card.element(button)}
         trigger, response_url = self._trigger(user), self._response_url(user, card.message.channel)
         return payloads.block_actions(self.state, user, card.message, action, trigger, response_url)
+
+    async def react(self, card: CardView, emoji: str, user: str) -> Answer:
+        """Put an emoji on a card."""
+        return await self.event(payloads.reaction(self.state, user, card.message, emoji))
 
     async def submit(self, modal: Modal, words: str | None) -> Answer:
         """Submit a form."""

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from tests.fakes.slack_blocks import Refused, check_message, check_types, check_view
+from tests.fakes.slack_blocks import Refused, check_message, check_types
 from tests.fakes.slack_files import leave, share, take
 from tests.fakes.slack_grants import check_client, trade
 from tests.fakes.slack_methods import ARGUMENTS, SCOPES, arguments_of, next_page, page_of
+from tests.fakes.slack_panes import open_view, publish_view, push_view, update_view, whisper
 from tests.fakes.slack_state import (
     APP_TOKEN,
     BOT,
@@ -17,7 +18,6 @@ from tests.fakes.slack_state import (
     Conversation,
     Json,
     Message,
-    Modal,
     State,
     Whisper,
 )
@@ -33,6 +33,7 @@ class Api:
         self.methods: dict[str, Callable[[Json], Json]] = {
             "apps.connections.open": lambda _: {"url": self.socket_url},
             "auth.test": self._auth_test,
+            "chat.postEphemeral": self._whisper,
             "chat.postMessage": self._post,
             "chat.update": self._update,
             "conversations.history": self._history,
@@ -43,7 +44,10 @@ class Api:
             "users.conversations": self._conversations,
             "users.info": self._user,
             "usergroups.users.list": self._usergroup,
-            "views.open": self._open_view,
+            "views.open": lambda arguments: open_view(self.state, arguments),
+            "views.publish": lambda arguments: publish_view(self.state, arguments),
+            "views.push": lambda arguments: push_view(self.state, arguments),
+            "views.update": lambda arguments: update_view(self.state, arguments),
         }
 
     async def call(self, request: web.Request) -> web.StreamResponse:
@@ -155,6 +159,9 @@ class Api:
         conversation.messages.append(message)
         return {"channel": conversation.id, "ts": message.ts, "message": {"text": text, "bot_id": BOT}}
 
+    def _whisper(self, arguments: Json) -> Json:
+        return whisper(self.state, self._conversation(arguments), arguments)
+
     def _update(self, arguments: Json) -> Json:
         conversation = self._conversation(arguments)
         self._writable(conversation)
@@ -236,19 +243,6 @@ class Api:
         if users is None:
             raise Refused("no_such_subteam", str(arguments))
         return {"users": users}
-
-    def _open_view(self, arguments: Json) -> Json:
-        trigger = self.state.triggers.get(arguments.get("trigger_id", ""))
-        if trigger is None or trigger.used:
-            raise Refused("exchanged_trigger_id" if trigger else "invalid_trigger_id", str(arguments))
-        if asyncio.get_running_loop().time() - trigger.at > 3:
-            raise Refused("expired_trigger_id", str(arguments))
-        trigger.used = True
-        check_view(arguments.get("view"))
-        check_types(arguments["view"]["blocks"])
-        modal = Modal(f"V{self.state.next():08d}", trigger.user, arguments["view"])
-        self.state.modals.append(modal)
-        return {"view": {"id": modal.id, **modal.view}}
 
     def _conversation(self, arguments: Json) -> Conversation:
         conversation = self.state.conversations.get(arguments.get("channel", ""))

@@ -12,6 +12,7 @@ from tests.fakes.slack_state import Json
 SCOPES: dict[str, set[str]] = {
     "apps.connections.open": set(),  # with the app's token, not the bot's
     "auth.test": set(),
+    "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
     "conversations.history": set(),
@@ -23,10 +24,14 @@ SCOPES: dict[str, set[str]] = {
     "users.info": {"users:read"},
     "usergroups.users.list": {"usergroups:read"},
     "views.open": set(),
+    "views.publish": set(),
+    "views.push": set(),
+    "views.update": set(),
 }
 ARGUMENTS: dict[str, set[str]] = {
     "apps.connections.open": set(),
     "auth.test": set(),
+    "chat.postEphemeral": {"channel", "user", "text", "blocks", "thread_ts"},
     "chat.postMessage": {
         "channel", "text", "blocks", "metadata", "thread_ts", "unfurl_links", "unfurl_media", "parse",
     },
@@ -40,6 +45,9 @@ ARGUMENTS: dict[str, set[str]] = {
     "users.info": {"user"},
     "usergroups.users.list": {"usergroup", "team_id"},
     "views.open": {"trigger_id", "view"},
+    "views.publish": {"user_id", "view", "hash"},
+    "views.push": {"trigger_id", "view"},
+    "views.update": {"view_id", "view", "hash"},
 }  # fmt: skip
 
 

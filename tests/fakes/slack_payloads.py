@@ -121,6 +121,18 @@ def command(state: State, user: str, channel: str, text: str, trigger: str, resp
     return fields | ({"enterprise_id": state.enterprise} if state.enterprise else {})
 
 
+def reaction(state: State, user: str, message: Message, emoji: str) -> Json:
+    """Return the inner event of an emoji that somebody put on a message."""
+    return {
+        "type": "reaction_added",
+        "user": user,
+        "reaction": emoji,
+        "item": {"type": "message", "channel": message.channel, "ts": message.ts},
+        "item_user": BOT_USER,
+        "event_ts": state.ts(),
+    }
+
+
 def event(state: State, inner: Json) -> Json:
     """Return what an event sends."""
     return {

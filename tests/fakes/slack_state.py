@@ -81,6 +81,7 @@ class Trigger:
     user: str
     at: float  # of the event loop's clock: real seconds, whatever the test's clock says
     used: bool = False
+    on: "Modal | None" = None  # in which something was pressed
 
 
 @dataclass
@@ -103,6 +104,19 @@ class Modal:
     seen: bool = False
     closed: bool = False
     errors: dict[str, str] = field(default_factory=dict)
+    hash: str = ""
+    beneath: "Modal | None" = None
+
+
+@dataclass
+class Home:
+    """Somebody's home tab with the app."""
+
+    id: str
+    user: str
+    view: Json = field(default_factory=dict)
+    hash: str = ""
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,7 @@ class State:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     whispers: list[Whisper] = field(default_factory=list)
     modals: list[Modal] = field(default_factory=list)
+    homes: dict[str, Home] = field(default_factory=dict)
     triggers: dict[str, Trigger] = field(default_factory=dict)
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     faults: defaultdict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))

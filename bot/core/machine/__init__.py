@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from bot.core.machine.asking import QUESTIONS_MAX, WORDS_MAX, answered, asked, looked
+from bot.core.machine.asking import QUESTIONS_MAX, WORDS_MAX, answered, asked, has_looked, looked
 from bot.core.machine.commands import (
     BreakGlass,
     Cancel,
@@ -99,6 +99,7 @@ __all__ = [
     "Revoke",
     "Tick",
     "counted",
+    "has_looked",
     "may_take_back",
     "opened",
     "step",

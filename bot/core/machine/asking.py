@@ -19,7 +19,7 @@ from bot.core.errors import (
 from bot.core.machine.commands import Inquire, Looking, Reply
 from bot.core.machine.reviews import refuse_decided, refuse_nobody, refuse_outsider
 from bot.core.machine.states import grown
-from bot.core.terms import Change, EntryKind, Look, Question, Request
+from bot.core.terms import Change, EntryKind, Look, PersonName, Question, Request
 
 LOOK = timedelta(minutes=5)  # for so long reminders wait for somebody who looks
 QUESTIONS_MAX = 20  # of one request
@@ -67,14 +67,21 @@ def looked(request: Request, command: Looking, now: datetime) -> Change:
     refuse_decided(request, now)
     refuse_nobody(command.person, command.roster, command.by)
     refuse_outsider(request, command.person, command.roster)
-    stage = request.plan.stages[request.stage_index].name
-    if any((look.person, look.stage) == (command.person, stage) for look in request.looks):
+    if has_looked(request, command.person):
         raise AlreadyLooking
+    stage = request.plan.stages[request.stage_index].name
     look = Look(command.person, stage, now, now + LOOK)
     after = replace(grown(request), looks=(*request.looks, look))
     after = replace(after, due_at=wake_at(after, now))
     entry = effects.entry(EntryKind.LOOKED, after, command.by, now, facts={"stage": stage})
     return effects.changed(after, request, now, (entry,), event=f"looking:{command.person}")
+
+
+def has_looked(request: Request, person: PersonName) -> bool:
+    """Say whether somebody has said of the open stage that they are looking."""
+    stages = request.plan.stages[request.stage_index : request.stage_index + 1]
+    looks = {(look.person, look.stage) for look in request.looks}
+    return any((person, stage.name) in looks for stage in stages)
 
 
 def _words(text: str, what: str) -> str:

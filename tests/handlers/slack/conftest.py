@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ groups:
 )
 
 
+# What the people whose request it was are told in the end; the tests that are about it look at it.
+OUTCOME = re.compile(
+    r"\([0-9a-f]{8}\): (Approved|Denied|Expired|Cancelled|Lapsed|Revoked|Succeeded|Failed|Overdue)"
+)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     """Noon, until the test says otherwise."""
@@ -55,6 +62,7 @@ async def slack(clock: FakeClock) -> AsyncIterator[FakeSlack]:
     fake = FakeSlack(clock.now)
     await fake.start()
     fake.add_channel("#ops")
+    fake.expected.append(OUTCOME)
     yield fake
     await fake.stop()
 

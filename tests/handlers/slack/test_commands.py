@@ -69,6 +69,7 @@ async def test_a_long_inbox_says_that_there_is_more(world: World, slack: FakeSla
     answer = (await slack.type(ANA, "inbox", "#ops")).json()
     assert "There are more" in words(answer)
     await world.settle()
+    assert slack.channel("#ops").cards()
 
 
 async def test_sign_in_hands_out_a_link_that_works_once(world: World, slack: FakeSlack) -> None:
@@ -181,7 +182,7 @@ async def test_statistics_come_with_a_picture_that_says_in_words_what_it_shows(
     world: World, slack: FakeSlack, card: CardView, request_: dict[str, Any]
 ) -> None:
     world.clock.advance(timedelta(minutes=4))
-    await (await world.person("ana")).approves(request_)
+    await card.press("Approve", ANA)
     answer = (await slack.type(ED, "stats 7", "#ops")).json()
     for part in ("1 approved", "4 min in the median", "deployer", "ana"):
         assert part in words(answer)

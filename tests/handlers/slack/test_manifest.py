@@ -26,6 +26,16 @@ BY_KIND = {
     "users.conversations": {"channels:read", "groups:read"},
 }
 
+# What an event needs to be sent at all; after Slack's pages of events.
+BY_EVENT: dict[str, set[str]] = {
+    "app_home_opened": set(),
+    "app_uninstalled": set(),
+    "reaction_added": {"reactions:read"},
+    "subteam_members_changed": {"usergroups:read"},
+    "subteam_updated": {"usergroups:read"},
+    "tokens_revoked": set(),
+}
+
 
 @pytest.fixture
 def manifest() -> dict[str, Any]:
@@ -41,7 +51,7 @@ def methods_called() -> set[str]:
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 holder = ast.unparse(node.func.value)
-                if holder in ("self.workspace.client", "workspace.client", "self.client", "oauth"):
+                if holder.endswith("workspace.client") or holder in ("self.client", "oauth"):
                     called.add(known[node.func.attr.lower()])
     return called
 
@@ -54,6 +64,7 @@ def registered(kind: str) -> set[str]:
 
 def test_the_scopes_are_those_that_the_called_methods_need(manifest: dict[str, Any]) -> None:
     needed = {"commands"}.union(*(SCOPES[m] | BY_KIND.get(m, set()) for m in methods_called()))
+    needed = needed.union(*(BY_EVENT[event] for event in registered("event")))
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == needed == set(SCOPES_ASKED_FOR)
     assert "user" not in manifest["oauth_config"]["scopes"]
 
