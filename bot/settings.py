@@ -179,6 +179,7 @@ def no_egress_proxy() -> dict[str, str]:
 
 
 # How often things that nobody asks for happen; the same everywhere, so not settings.
+ONCALL_EVERY = timedelta(minutes=1)  # look whether calendars are to be read again
 CLOCK_EVERY = timedelta(minutes=1)  # follow the database's clock
 CHECKPOINT_EVERY = timedelta(minutes=1)
 HEARTBEAT_EVERY = timedelta(minutes=1)

@@ -13,9 +13,11 @@ from bot.core.people import absent
 from bot.core.policy import (
     Compile,
     Directory,
+    Group,
     PolicyBroken,
     Problem,
     barred,
+    on_call,
     parts,
     people_of,
     read_bundle,
@@ -31,6 +33,14 @@ SETTLE = 0.05  # seconds; a file that changes while it is read is still being wr
 FILE_MAX = 1024 * 1024  # bytes
 KNOWN_MAX = 10_000  # groups kept; every name comes from some plan, so from a policy
 Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+class OnCall(Protocol):
+    """Where it is asked who is on call."""
+
+    async def on_call(self, source: str) -> frozenset[str] | None:
+        """Return what a calendar calls whoever is on call now, or None while it is not known."""
+        ...
 
 
 class Usergroups(Protocol):
@@ -78,12 +88,20 @@ def split(texts: dict[str, str]) -> tuple[dict[str, str], str, dict[str, str]]:
 class PolicyFolder:
     """The policy in force; fulfils `bot.ports.Policies`. An edit that does not load changes nothing."""
 
-    def __init__(self, folder: Path, compiler: Compile, clock: Clock, usergroups: Usergroups | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        compiler: Compile,
+        clock: Clock,
+        usergroups: Usergroups | None,
+        oncall: OnCall | None = None,
+    ) -> None:
         """Nothing is loaded before it is asked for: what stops agents and actions works without a policy."""
         self._folder = folder
         self._compile = compiler
         self._clock = clock
         self.usergroups = usergroups
+        self.oncall = oncall
         self._stamp: Stamp = ()
         self._texts: dict[str, str] = {}
 
@@ -160,7 +178,7 @@ class PolicyFolder:
         return await self._live_members(group) if people is None else people
 
     async def _live_members(self, group: GroupName) -> frozenset[PersonName] | None:
-        """Return the people of a group of which Slack knows a part."""
+        """Return the people of a group of which Slack or a calendar knows a part."""
         reference = f"group:{group}"
         names = [
             GroupName(part.removeprefix("group:")) for part in parts(reference) if part.startswith("group:")
@@ -174,10 +192,18 @@ class PolicyFolder:
         group = force.bundle.groups.get(name)
         if people is not None or group is None:
             return people
+        if group.oncall is not None:
+            return await self._on_call(group, group.oncall, force.directory)
         if self.usergroups is None or group.slack_usergroup is None:
             return None
         accounts = await self.usergroups.members(group.slack_usergroup)
         return None if accounts is None else _people(accounts, force.directory)
+
+    async def _on_call(self, group: Group, source: str, directory: Directory) -> frozenset[PersonName] | None:
+        """Return who is on call; the fallback while that is not known, and when it is nobody."""
+        names = None if self.oncall is None else await self.oncall.on_call(source)
+        people = on_call(names or (), directory)
+        return people or (await self.members(group.fallback) if group.fallback else people)
 
     async def roster(self, request: Request, registry: Registry) -> Roster:
         """Return who is who for this request, as of now."""
@@ -206,7 +232,7 @@ class _Fixed:
         self._known: dict[GroupName, frozenset[PersonName] | None] = {}
 
     def members(self, group: GroupName) -> frozenset[PersonName] | None:
-        """Return a group's people; None where Slack has a say. `dba&leads` is a group, too."""
+        """Return a group's people; None where Slack or a calendar has a say. `dba&leads` is a group, too."""
         if group not in self._known:
             people = people_of(f"group:{group}", lambda name: _static(name, self._force))
             if len(self._known) >= KNOWN_MAX:

@@ -11,14 +11,17 @@ import structlog
 
 from bot.app.parts import Parts
 from bot.clock import SKEW_ALARM, DatabaseClock, monotonic, wall
+from bot.core import effects
 from bot.core.errors import NotReady
 from bot.core.log import LogBroken
-from bot.core.terms import SYSTEM, Change, Entry, EntryKind
+from bot.core.notes import ONCALL
+from bot.core.terms import SYSTEM, Change, Entry, EntryKind, OutboxKind, Send
 from bot.services.delivering import Delivering
 from bot.settings import (
     CHECKPOINT_EVERY,
     CLOCK_EVERY,
     HEARTBEAT_EVERY,
+    ONCALL_EVERY,
     POLICY_EVERY,
     REFUSALS_EVERY,
     SWEEP_EVERY,
@@ -43,6 +46,7 @@ class Loops:
         self._sweeper = self._metronome(parts.sweeping.sweep, parts.store.next_tick)
         self._postman = self._metronome(self._deliver, parts.store.next_send)
         self._dirty = asyncio.Event()
+        self._silent: set[str] = set()  # on-call groups whose calendar has not answered for too long
         self._notary: asyncio.Task[None] | None = None
         self.heartbeat: Bell | None = None  # set before the start
 
@@ -55,6 +59,7 @@ class Loops:
         self._sweeper.every(CHECKPOINT_EVERY, self.checkpoint, "checkpoint")
         self._sweeper.every(REFUSALS_EVERY, self._parts.refusing.catch_up, "refusals")
         self._sweeper.every(POLICY_EVERY, self.reload, "policy")
+        self._sweeper.every(ONCALL_EVERY, self.oncall, "oncall")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
         if self.heartbeat is not None:
             self._sweeper.every(HEARTBEAT_EVERY, self.heartbeat, "heartbeat")
@@ -131,6 +136,21 @@ class Loops:
         """Put an edit of the policy folder in force, if there is one and it loads."""
         if await self._parts.policies.check():
             await self.loaded()
+
+    async def oncall(self) -> None:
+        """Have on-call calendars read before a click asks for them; tell the admins of silent ones."""
+        groups = self._parts.policies.current().bundle.groups.values()
+        silent = set[str]()
+        for group in groups:
+            if group.oncall is not None and await self._parts.feeds.on_call(group.oncall) is None:
+                silent.add(group.name)
+        for name in sorted(silent - self._silent):
+            now, facts = self._parts.clock.now(), {"group": name}
+            entry = Entry(kind=EntryKind.ONCALL_SILENT, at=now, by=SYSTEM, facts=facts)
+            alert = Send(OutboxKind.ALERT, effects.ADMINS, now, f"{ONCALL}:{name}")
+            await self._parts.store.commit(Change(None, None, (entry,), (alert,)))
+            log.warning("oncall.silent", group=name)
+        self._silent = silent
 
     async def _follow(self) -> None:
         clock = self._parts.clock

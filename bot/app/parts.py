@@ -28,6 +28,8 @@ from bot.services.reviewing import Reviewing
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
 from bot.settings import Settings
+from handlers.executor import egress
+from handlers.oncall import Feeds
 from storage.checkpoints import CheckpointFolder
 from storage.folder import PolicyFolder
 from storage.schema import migrate, pending_migrations
@@ -60,6 +62,7 @@ class Parts:
     workspaces: Workspaces | None
     installing: Installing | None
     usergroups: Usergroups | None
+    feeds: Feeds
     trust: LogTrust
     knowing: Knowing
     refusing: Refusing
@@ -102,7 +105,9 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
     keys = Keys.open(settings.keys, public_url, clock)
     workspaces = _workspaces(settings, clock, store, keys)
     usergroups = _usergroups(workspaces, clock)
-    policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups)
+    gate = egress.anywhere if settings.egress_allow_private else egress.outward
+    feeds = Feeds(settings.policy, lambda: egress.session(gate), clock)
+    policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups, feeds)
     trust = LogTrust()
     return Parts(
         settings=settings,
@@ -115,6 +120,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         workspaces=workspaces,
         installing=_installing(settings, clock, ids, store, keys, public_url),
         usergroups=usergroups,
+        feeds=feeds,
         trust=trust,
         knowing=Knowing(store, policies, clock),
         refusing=Refusing(store, clock),

@@ -212,7 +212,12 @@ def _soft_checks(
         # Where it is, not what stands there: anybody may read this page.
         return problem.splitlines()[0] if problem else None
 
-    return {"policy": policy} | ({"slack socket": socket.problem} if socket else {})
+    async def oncall() -> str | None:
+        # Not why: an address in the words of a failure is often all it takes to read the calendar.
+        silent = len(made.feeds.problems)
+        return f"{silent} on-call calendars do not answer" if silent else None
+
+    return {"policy": policy, "on-call": oncall} | ({"slack socket": socket.problem} if socket else {})
 
 
 def _readings(made: Parts) -> Mapping[str, Callable[[], Awaitable[float]]]:

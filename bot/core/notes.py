@@ -39,6 +39,7 @@ _ALERTS = {
     "card-lost": "could not be shown where its policy says ({cause}); it can be decided on its page.",
     "shut": "cannot be shown: {cause}. It can be decided on its page, and is shown when that is mended.",
 }
+ONCALL = "oncall"  # an alert about a group
 _WHILE_PENDING = ("unsatisfiable", "nobody-reachable", "level-empty")
 
 
@@ -134,6 +135,16 @@ def alert(event: str, request: Request) -> str:
         problem=request.unsatisfiable or "", cause=cause, glass=_breaker(request)
     )
     return f"{request.plan.title} ({code(request.digest)}, {request.id}) {what}"
+
+
+def notice(event: str) -> str:
+    """Return what the admins read of something that is about no request."""
+    kind, _, cause = event.partition(":")
+    return (
+        f"The on-call calendar of {cause} does not answer; its fallback stands in."
+        if kind == ONCALL
+        else event
+    )
 
 
 def _yours(request: Request, review: Review) -> str:

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 
 from bot.clock import DatabaseClock
 from bot.conditions import compile_condition
-from bot.core.policy import Directory, PolicyBroken
+from bot.core.policy import Directory, PolicyBroken, on_call
 from bot.doctor.finding import Finding, bad, good, warn
 from bot.ports import InForce
 from bot.settings import Settings
+from handlers.executor import egress
+from handlers.oncall import Feeds
 from storage.folder import PolicyFolder
 
 
@@ -42,6 +44,30 @@ async def check_policy(settings: Settings) -> AsyncIterator[Finding]:
         yield warn(text, "Run: python -m bot policy check")
     for finding in _people(directory, settings):
         yield finding
+    async for found in _calendars(force, settings):
+        yield found
+
+
+async def _calendars(force: InForce, settings: Settings) -> AsyncIterator[Finding]:
+    """Read every on-call calendar once."""
+    gate = egress.anywhere if settings.egress_allow_private else egress.outward
+    feeds = Feeds(settings.policy, lambda: egress.session(gate), DatabaseClock())
+    for name, group in sorted(force.bundle.groups.items()):
+        if group.oncall is None:
+            continue
+        names = await feeds.on_call(group.oncall)
+        people = sorted(on_call(names or (), force.directory))
+        if names is None:
+            why = feeds.problems.get(group.oncall, "it was not read")
+            yield bad(
+                f"The on-call calendar of {name}: {why}.", f"Until it answers, {group.fallback} reviews."
+            )
+        elif not people:
+            said = f"It names {', '.join(sorted(names))}" if names else "It names nobody now"
+            todo = f"{said}; {group.fallback} reviews. It is to name an e-mail address, a name or a title."
+            yield warn(f"Nobody of the directory is on call for {name}.", todo)
+        else:
+            yield good(f"On call for {name}: {', '.join(people)}.")
 
 
 def _people(directory: Directory, settings: Settings) -> list[Finding]:

@@ -97,4 +97,6 @@ def _roster(case: Case, planned: Plan, bundle: Bundle, directory: Directory) -> 
         people=frozenset(directory.people),
         groups={GroupName(ref.removeprefix("group:")): people for ref, people in groups.items()},
         barred=barred(planned.separation, subject, case.agent.owner, case.agent.owner, groups),
+        away=case.away,
+        deputies={name: frozenset(one.deputies) for name, one in directory.people.items()},
     )

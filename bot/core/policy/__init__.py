@@ -10,13 +10,14 @@ from bot.core.policy.model import (
     Condition,
     ConditionError,
     Directory,
+    Group,
     Together,
     matches_pattern,
 )
 from bot.core.policy.planning import Commit, candidates, denies, plan
 from bot.core.policy.problems import PolicyBroken, Problem
 from bot.core.policy.quorums import barred, satisfiable
-from bot.core.policy.references import parts, people_of, static_members
+from bot.core.policy.references import on_call, parts, people_of, static_members
 from bot.core.policy.schema import schema
 from bot.core.policy.whole import Bundle
 
@@ -31,6 +32,7 @@ __all__ = [
     "Considered",
     "Directory",
     "Explanation",
+    "Group",
     "Play",
     "PolicyBroken",
     "Problem",
@@ -41,6 +43,7 @@ __all__ = [
     "explain",
     "frozen_by",
     "matches_pattern",
+    "on_call",
     "parts",
     "people_of",
     "plan",

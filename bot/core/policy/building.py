@@ -108,6 +108,7 @@ def group(name: str, filled: Filled) -> Group:
         name=GroupName(name),
         members=None if members is None else frozenset(PersonName(person) for _, person in members),
         slack_usergroup=filled.get("slack_usergroup"),
+        oncall=filled.get("oncall"),
         fallback=None if fallback is None else GroupName(fallback),
     )
 

@@ -66,7 +66,8 @@ class Case:
     ask: Ask
     now: datetime
     used: Mapping[str, int]
-    groups: Mapping[GroupName, frozenset[PersonName]]  # who is in the groups that only Slack knows
+    groups: Mapping[GroupName, frozenset[PersonName]]  # who is in the groups that no file tells
+    away: Mapping[PersonName, PersonName]
     reviews: tuple[Reviewed, ...]
     looked_after: timedelta | None  # when the state is looked at; default after the last review
     expected: Expected
@@ -149,6 +150,7 @@ def _case(filled: Filled, agent: Agent, groups: Mapping[GroupName, frozenset[Per
         now=noon_or(filled.get("now")),
         used={name: count for name, (_, count) in filled.get("used", {}).items()},
         groups=groups,
+        away={PersonName(name): PersonName(to) for name, (_, to) in filled.get("away", {}).items() if to},
         reviews=tuple(_reviewed(given) for given in filled.get("reviews", ())),
         looked_after=filled.get("after"),
         expected=Expected(

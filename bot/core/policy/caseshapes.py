@@ -91,6 +91,7 @@ CASE = Record(
         "context": Key(Free(), "what the agent adds"),
         "approve_within": Key(Span(), "the agent's own deadline"),
         "now": Key(Moment(), "when; default Monday 2026-01-05T12:00Z"),
+        "away": Key(Named("a person", PERSON), "who is away, and who stands in for them"),
         "used": Key(Named("a rule", Whole(0, 1_000_000)), "how often each limit was used already"),
         "reviews": Key(Many(REVIEW), "what people say, in order"),
         "after": Key(Span(), "when to look at the state; default after the last review"),
@@ -101,7 +102,9 @@ TEST = Record(
     "a test file",
     {
         "agents": Key(Named("an agent", AGENT), "the agents that ask", required=True),
-        "groups": Key(Named("a group", Many(GROUP)), "who is in the groups that only Slack knows"),
+        "groups": Key(
+            Named("a group", Many(GROUP)), "who is in the groups that only Slack or a calendar knows"
+        ),
         "cases": Key(Many(CASE, empty="there are no cases"), "the cases", required=True),
     },
 )

@@ -48,6 +48,7 @@ def check_groups(named: Names, everything: Everything) -> None:
         for node, person in filled.get("members") or ():
             _known("person", person, node.place, everything.directory.people, everything)
         _check_sources(everything.groups[GroupName(name)], filled, everything)
+        _check_oncall(everything.groups[GroupName(name)], filled, everything)
         if (fallback := filled.get("fallback")) is not None:
             _known("group", fallback, filled.at("fallback"), everything.groups, everything)
             if _circles(GroupName(name), everything.groups):
@@ -66,6 +67,25 @@ def _check_sources(group: Group, filled: Filled, everything: Everything) -> None
         everything.report.add(
             filled.at("slack_usergroup"),
             f"{group.name} is read from Slack, but the directory lists {', '.join(sorted(listed))}",
+        )
+
+
+def _check_oncall(group: Group, filled: Filled, everything: Everything) -> None:
+    """Refuse a second source beside a calendar, and a calendar that is silent with nobody to stand in."""
+    if group.oncall is None:
+        return
+    for key in ("members", "slack_usergroup"):
+        if filled.get(key) is not None:
+            everything.report.add(filled.at(key), f"{group.name} is read from a calendar; take {key} away")
+    if listed := everything.directory.in_group(group.name):
+        names = ", ".join(sorted(listed))
+        everything.report.add(
+            filled.at("oncall"), f"{group.name} is read from a calendar, but the directory lists {names}"
+        )
+    if group.fallback is None:
+        everything.report.add(
+            filled.at("oncall"),
+            "this group needs a fallback: who reviews while nobody is known to be on call?",
         )
 
 

@@ -18,6 +18,11 @@ SEPARATE = re.compile(r"requester|on_behalf_of|agent_owner|" + REFERENCE.pattern
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")
 SLACK_ACCOUNT = re.compile(r"[TE][A-Za-z0-9]{1,30}/[UW][A-Za-z0-9_]{1,30}")
 TEAMS_ACCOUNT = re.compile(r"[0-9A-Za-z._\-]{1,64}/[0-9A-Za-z._\-]{1,64}")
+FEED = re.compile(  # plain http only to this machine: whoever can change a feed says who is on call
+    r"https://[^\s/]+/\S+|http://(localhost|127\.0\.0\.1)(:\d+)?/\S+"
+    r"|([A-Za-z0-9_][A-Za-z0-9._\-]*/)*[A-Za-z0-9_][A-Za-z0-9._\-]*\.ics"
+)
+FEED_WORDS = "https://… of an iCalendar, or an .ics file beside the bundle"
 QUORUM_MAX = 50  # people; more is a typing error
 
 
@@ -91,6 +96,7 @@ GROUP_RECORD = Record(
         "slack_usergroup": Key(
             Text(re.compile(r"S[A-Z0-9]{1,30}"), "the id of a Slack user group"), "where to read it"
         ),
+        "oncall": Key(Text(FEED, FEED_WORDS, 500), "the iCalendar whose present shift is the group"),
         "fallback": Key(GROUP, "who stands in when this group cannot meet its quorum"),
     },
 )

@@ -118,11 +118,15 @@ class ActionType:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group: its members stand here, in the directory (`members` is None), or in a Slack user group."""
+    """A group: its members stand here, in the directory (`members` is None), or elsewhere.
+
+    Elsewhere is a Slack user group, or a calendar of who is on call: an address or a file beside the bundle.
+    """
 
     name: GroupName
     members: frozenset[PersonName] | None = None
     slack_usergroup: str | None = None
+    oncall: str | None = None
     fallback: GroupName | None = None
 
 

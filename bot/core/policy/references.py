@@ -53,7 +53,20 @@ def people_of(reference: str, members: Members) -> People | None:
 
 
 def static_members(group: Group, directory: Directory) -> People | None:
-    """Return who is in a group as the files say, or None where only Slack knows."""
+    """Return who is in a group as the files say, or None where only Slack or a calendar knows."""
     if group.members is not None:
         return group.members & directory.people.keys()
-    return None if group.slack_usergroup else directory.in_group(group.name)
+    return None if group.slack_usergroup or group.oncall else directory.in_group(group.name)
+
+
+def on_call(names: Iterable[str], directory: Directory) -> People:
+    """Return the people whom a calendar names: by e-mail address, name or title, each of one person alone.
+
+    What two people are called is neither's.
+    """
+    called: dict[str, set[PersonName]] = {}
+    for name, person in directory.people.items():
+        for word in {name, person.title or name, person.email or name}:
+            called.setdefault(word.casefold(), set()).add(name)
+    meant = (called.get(name.strip().casefold(), set()) for name in names)
+    return frozenset(name for people in meant if len(people) == 1 for name in people)

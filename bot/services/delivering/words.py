@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.core import effects
 from bot.core.hours import quiet_until
-from bot.core.notes import alert, apart, note, personal
+from bot.core.notes import alert, apart, note, notice, personal
 from bot.core.people import absent
 from bot.core.terms import PersonName, Request, State
 from bot.ports import Claimed, Form, Later, Notifier, Stand, Turn
@@ -82,10 +82,15 @@ class Words:
             return
         notifier, person = await self.outside.notifier(row.send.address)
         if notifier is not None:
-            request = await self.outside.request(row)
             place = await notifier.find(row.send.address, person)
-            await notifier.tell(f"{alert(row.send.event, request)} {self.outside.page(request)}", place)
+            await notifier.tell(await self._alarm(row), place)
         await self.outside.store.finish(row, None)
+
+    async def _alarm(self, row: Claimed) -> str:
+        if row.request_id is None:
+            return notice(row.send.event)
+        request = await self.outside.request(row)
+        return f"{alert(row.send.event, request)} {self.outside.page(request)}"
 
 
 def _told_apart(text: str, row: Claimed, request: Request, stand: Stand) -> str:
