@@ -17,6 +17,7 @@ from bot.core.errors import Forbidden, Refusal
 from bot.core.terms import Json
 from bot.services.knowing import Knowing
 from handlers import door, problems, record
+from handlers.claude_tools import words
 from handlers.mcp.asking import Caller
 from handlers.mcp.messages import INTERNAL, INVALID_REQUEST, RESERVED, Fault, Message, checked, read
 from handlers.mcp.methods import SERVER, Methods
@@ -61,6 +62,11 @@ class Endpoint:
             result = await self.methods.served(caller, message, stream, request)
         except Fault as fault:
             return await stream.end(_error(message.id, fault), fault.status)
+        except Refusal as refusal:
+            await record.keep(request, refusal)
+            return await stream.end(
+                _error(message.id, Fault(INTERNAL, words(refusal))), problems.status(refusal)
+            )
         except ConnectionError:
             raise  # nobody is there to answer
         except Exception:

@@ -68,10 +68,10 @@ class Prompting:
         return orjson.dumps({"behavior": "allow", "updatedInput": told.input}).decode()
 
     async def _settled(self, agent: Agent, made: Request, line: Line, by: Actor) -> Request:
-        """Wait to the request's own end; it is withdrawn when the client leaves or the server stops."""
+        """Wait to the request's own end; it is withdrawn when nobody waits so long."""
         try:
             seen = await self.waiting.settled(agent, made, line, made.expires_at - made.created_at)
-        except (asyncio.CancelledError, ConnectionError):
+        except (asyncio.CancelledError, ConnectionError, Refusal):
             await asyncio.shield(self._withdrawn(agent, made, by))
             raise
         return await self._withdrawn(agent, seen, by) if seen.state is State.PENDING else seen

@@ -3,21 +3,24 @@
 It reads as many servers do, whose library ends a line at more than a line feed.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 calls = Path(sys.argv[1])
 tool = {"name": "write", "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}}}
 
 
-def say(message):
+def say(message: Any) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 
-def answer(message):
+def answer(message: Any) -> Any:
     params = message.get("params", {})
     if message["method"] == "tools/list":
         return {"tools": [tool]}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx2
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp.client.extension import ClientExtension, ResultClaim
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
@@ -78,7 +78,11 @@ async def main():
     http = httpx2.AsyncClient(headers=headers, timeout=60)
     extensions = [Tasks()] if told.get("tasks") else []
     answers, last = [], None
-    transport = streamable_http_client(told["url"], http_client=http)
+    if "command" in told:
+        program, *rest = told["command"]
+        transport = StdioServerParameters(command=program, args=rest, env=told["environment"])
+    else:
+        transport = streamable_http_client(told["url"], http_client=http)
     async with Client(transport, mode=told.get("mode", "auto"), extensions=extensions) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         for name, arguments in told["calls"]:
