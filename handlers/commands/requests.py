@@ -138,7 +138,8 @@ def _stopped(after: Request) -> Answer:
 
 def _story(request: Request) -> Answer:
     lines = (Line(f"{request.state.value}, code {request.digest[:8]}, {request.id}"),)
-    rows = tuple(Row((f"{at:%Y-%m-%d %H:%M:%S}", visible(what)[0])) for at, what in sorted(_moments(request)))
+    moments = sorted(_moments(request), key=lambda moment: moment[0])
+    rows = tuple(Row((f"{at:%Y-%m-%d %H:%M:%S}", visible(what)[0])) for at, what in moments)
     title, table = visible(request.plan.title)[0], Table(("WHEN (UTC)", "WHAT"), rows)
     return Answer(title=title, lines=lines, table=table, acts=(Act("Open", f"show {request.id}"),))
 
