@@ -25,6 +25,7 @@ from bot.app import parts
 from bot.core.terms import PersonName
 from bot.settings import Settings
 from storage.schema import migrate
+from tests.faults.power import Disk
 from tests.fixtures.policy import BUNDLE, DIRECTORY, write_policy
 from tests.world import OPERATOR, jti
 
@@ -102,8 +103,10 @@ class Site:
 
 
 @asynccontextmanager
-async def a_site(database_url: str, folder: Path, replicas: int) -> AsyncIterator[Site]:
-    """Start so many servers on one database."""
+async def a_site(
+    database_url: str, folder: Path, replicas: int, disk: Disk | None = None
+) -> AsyncIterator[Site]:
+    """Start so many servers on one database, which perhaps lies on a disk that forgets."""
     options: dict[str, object] = {
         "database_url": database_url,
         "policy": str(write_policy(folder / "policy", *_crowded())),
@@ -114,6 +117,9 @@ async def a_site(database_url: str, folder: Path, replicas: int) -> AsyncIterato
     await migrate(database_url)
     keys = await _registered(settings)
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(TOP)}
+    if disk is not None:
+        disk.settle()
+        environment |= disk.environment()
     pipe = asyncio.subprocess.PIPE
     program = (sys.executable, str(Path(__file__).with_name("nursery.py")))
     nursery = await asyncio.create_subprocess_exec(

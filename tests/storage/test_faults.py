@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from datetime import timedelta
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, make_url
 
-from bot.core.errors import NotReady
+from bot.core.errors import NotReady, Unknown
 from bot.core.terms import RequestId
 from storage.schema import migrate
 from storage.store import DatabaseStore, open_store
+from tests.faults.power import Disk
 from tests.fixtures.postgres import Postgres
 from tests.storage.conftest import Open
 from tests.storage.test_commit import verified_size
@@ -24,13 +26,15 @@ from tests.storage.values import a_request, approved, asked, salt
 TOP = Path(__file__).resolve().parents[2]
 
 
-async def acknowledged_before_the_kill(url: str, lines: int) -> list[tuple[RequestId, int]]:
+async def acknowledged_before_the_kill(
+    url: str, lines: int, environment: dict[str, str] | None = None
+) -> list[tuple[RequestId, int]]:
     """Run a writer, kill it after so many acknowledgements; return those that it got out."""
     writer = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.storage.writing", url),
         cwd=TOP,
-        env=os.environ | {"PYTHONPATH": str(TOP)},
+        env=os.environ | {"PYTHONPATH": str(TOP)} | (environment or {}),
         stdout=asyncio.subprocess.PIPE,
     )
     assert writer.stdout is not None
@@ -68,6 +72,55 @@ async def test_a_killed_writer_loses_nothing_that_it_acknowledged(migrated_url: 
 @pytest.mark.soak
 async def test_two_hundred_killed_writers_lose_nothing(migrated_url: str) -> None:
     await kill_and_count(migrated_url, 200)
+
+
+async def cut_and_count(disk: Disk, cuts: int, synchronous: str) -> tuple[int, int]:
+    """Cut the power again and again; return how many acknowledgements there were, and how many were lies."""
+    told: dict[RequestId, int] = {}
+    lost = 0
+    for number in range(cuts):
+        lines, environment = 60 + 17 * number % 90, disk.environment(synchronous)
+        said = await acknowledged_before_the_kill(disk.url, lines, environment)
+        disk.cut()
+        told |= {name: max(version, told.get(name, 0)) for name, version in said}
+        store = await open_store(disk.url, salt=salt)
+        for name, version in told.items():
+            try:
+                lost += (await store.get(name)).version < version
+            except Unknown:
+                lost += 1
+        await verified_size(store)  # whatever is there is whole
+        await store.close()
+        disk.settle()
+        if lost:
+            break
+    return len(told), lost
+
+
+@pytest.fixture
+def disk(migrated_file: Path, tmp_path: Path) -> Disk:
+    """A disk that forgets, with a migrated database on it."""
+    made = Disk.made(tmp_path / "disk")
+    shutil.copy(migrated_file, made.live / "assent.db")
+    made.settle()
+    return made
+
+
+async def test_a_power_cut_loses_nothing_that_was_acknowledged(disk: Disk) -> None:
+    told, lost = await cut_and_count(disk, 3, "FULL")
+    assert (told > 60, lost) == (True, 0)
+
+
+@pytest.mark.parametrize("synchronous", ["NORMAL", "OFF"])
+async def test_the_same_power_cut_shows_a_database_that_does_not_wait_for_its_disk(
+    disk: Disk, synchronous: str
+) -> None:
+    assert (await cut_and_count(disk, 3, synchronous))[1] > 0
+
+
+@pytest.mark.soak
+async def test_two_hundred_power_cuts_lose_nothing(disk: Disk) -> None:
+    assert (await cut_and_count(disk, 200, "FULL"))[1] == 0
 
 
 async def test_a_full_disk_changes_nothing_and_passes(migrated_sqlite_url: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from storage.store import DatabaseStore, open_store
+from tests.faults.planted import plant
 from tests.storage.values import a_request, approved, asked, salt
 
 SUBMITTERS = 8
@@ -27,4 +28,5 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
+    plant()
     asyncio.run(main(sys.argv[1]))

@@ -12,6 +12,7 @@ import pytest
 
 from bot.app import parts
 from tests.faults.harness import Hammer, Site, a_site, hammered
+from tests.faults.power import Disk
 from tests.fixtures.tables import rows
 
 ONCE = ("request.received", "review.given", "request.approved", "request.denied", "grant.redeemed")
@@ -87,3 +88,34 @@ async def test_nothing_acknowledged_is_lost_when_servers_are_killed(
 @pytest.mark.soak
 async def test_nothing_is_lost_in_three_hundred_kills(database_url: str, tmp_path: Path) -> None:
     await killed(database_url, tmp_path / "site", 300)
+
+
+# ── the power goes ───────────────────────────────────────────────────────────────────────────────
+
+
+async def without_power(folder: Path, cuts: int) -> Hammer:
+    """Cut the power so often; return what was acknowledged, none of which is missing."""
+    disk = Disk.made(folder / "disk")
+    async with a_site(disk.url, folder, 1, disk) as site:
+        [server] = site.replicas
+        async with hammered(site) as hammer:
+            for _ in range(cuts):
+                await asyncio.sleep(random.uniform(0.15, 0.6))
+                await server.kill()
+                disk.cut()
+                await server.start()
+        await server.kill()
+        disk.cut()
+        await assert_nothing_is_lost_or_doubled(site, hammer)
+    return hammer
+
+
+async def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path) -> None:
+    hammer = await without_power(tmp_path / "site", 3)
+    assert len(hammer.known.redeemed) > 5
+    assert hammer.unclear > 0
+
+
+@pytest.mark.soak
+async def test_nothing_is_lost_in_a_hundred_power_cuts(tmp_path: Path) -> None:
+    await without_power(tmp_path / "site", 100)
