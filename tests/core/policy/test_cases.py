@@ -8,7 +8,7 @@ from bot.conditions import compile_condition
 from bot.core.policy import PolicyBroken, read_bundle, read_cases, read_directory, run_cases, uncovered
 from bot.services.rehearsing import played
 from storage.folder import read_folder, split
-from tests.core.policy.policies import REQUIRE, a_bundle, a_directory
+from tests.core.policy.policies import PEOPLE, REQUIRE, a_bundle, a_directory
 
 AGENTS = "agents: {deployer: {owner: ed, acts_for: [ed, ana]}}\n"
 ANA = "by: ana, verdict: approve"
@@ -19,9 +19,10 @@ BUNDLE = (
 )
 
 
-def ran(*cases: str, head: str = AGENTS) -> list[tuple[str, ...]]:
+def ran(*cases: str, head: str = AGENTS, directory: str = PEOPLE) -> list[tuple[str, ...]]:
     text = head + "cases:\n" + "".join(f"  - {{name: a case, {case}}}\n" for case in cases)
-    results = run_cases(a_bundle(*BUNDLE), a_directory(), read_cases({"x_test.yaml": text}), played)
+    people = a_directory(directory)
+    results = run_cases(a_bundle(*BUNDLE), people, read_cases({"x_test.yaml": text}), played)
     return [result.problems for result in results]
 
 
@@ -77,6 +78,18 @@ def test_reviews_are_played_on_the_real_machine() -> None:
         (),
         (),
     ]
+
+
+def test_a_case_says_who_is_away_and_who_stands_in() -> None:
+    deputies = PEOPLE.replace("ana: {", "ana: {deputies: [di], ")
+    di = "{by: di, verdict: approve}"
+    assert ran(
+        f"{MIGRATE}, away: {{ana: di}}, reviews: [{di}], expect: {{state: approved}}",
+        f"{MIGRATE}, away: {{bo: di}}, reviews: [{{by: di, verdict: approve, refused: true}}], expect: {{}}",
+        f"{MIGRATE}, on_behalf_of: ana, away: {{ana: di}}, "
+        "reviews: [{by: di, verdict: approve, refused: true}], expect: {}",
+        directory=deputies,
+    ) == [(), (), ()]
 
 
 def test_a_limit_counts_what_the_case_says_was_used() -> None:

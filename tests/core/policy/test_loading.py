@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.conditions import compile_condition
-from bot.core.policy import PolicyBroken, read_bundle, read_directory, schema
+from bot.core.policy import PolicyBroken, on_call, read_bundle, read_directory, schema
 from bot.core.policy.problems import Report
 from bot.core.policy.tree import plain, read_tree
 from bot.core.terms import GroupName
@@ -120,6 +120,32 @@ CATALOGS = [
         "disagree about ops: bo, cy in only one of them",
     ),
     ("remote: {slack", "ops: {slack", "ops is read from Slack, but the directory lists ana, bo"),
+    ("remote: {slack_usergroup: S0REMOTE}", "remote: {oncall: rota.ics}", "this group needs a fallback"),
+    (
+        "remote: {slack_usergroup: S0REMOTE}",
+        "remote: {oncall: rota.ics, members: [ana], fallback: dba}",
+        "remote is read from a calendar; take members away",
+    ),
+    (
+        "remote: {slack_usergroup: S0REMOTE}",
+        "ops: {oncall: rota.ics, fallback: dba}",
+        "ops is read from a calendar, but the directory lists ana, bo",
+    ),
+    *(
+        (
+            "remote: {slack_usergroup: S0REMOTE}",
+            f"remote: {{oncall: '{feed}', fallback: dba}}",
+            "expected https://… of an iCalendar, or an .ics file beside the bundle",
+        )
+        for feed in (
+            "http://cal.example.com/x.ics",
+            "../x.ics",
+            "/etc/x.ics",
+            "rota.txt",
+            "file:///x.ics",
+            "a/../../x.ics",
+        )
+    ),
     ("fallback: dba", "fallback: leads", "the fallbacks of leads lead back to it"),
     ("fallback: dba", "fallback: nobody", "there is no group nobody"),
     ("type: enum, values: [dev, staging, prod]", "type: enum", "an enum needs values"),
@@ -166,6 +192,27 @@ def test_stages_that_exclude_each_other_may_share_a_person() -> None:
 
 def test_a_group_that_only_slack_knows_is_not_judged_at_load() -> None:
     assert problems(RULE.replace("group:dba", "group:remote")) == []
+
+
+@pytest.mark.parametrize(
+    "feed", ["https://cal.example.com/x?token=1", "http://localhost:8080/x", "rota.ics", "oncall/dba-1.ics"]
+)
+def test_a_group_may_be_read_from_a_calendar_and_is_not_judged_at_load(feed: str) -> None:
+    catalog = CATALOG.replace("slack_usergroup: S0REMOTE", f"oncall: '{feed}', fallback: dba")
+    assert problems(RULE.replace("group:dba", "group:remote"), catalog=catalog) == []
+
+
+def test_a_calendar_names_people_by_address_name_or_title_and_nobody_by_what_two_are_called() -> None:
+    directory = read_directory(
+        "ana: {email: Ana@example.com, title: On Call}\nbo: {title: On Call}\ncy: {title: Cy Okafor}\n",
+        "directory.yaml",
+    )
+    assert on_call(["ana@EXAMPLE.com", "cy okafor ", "On Call", "nobody@example.com", ""], directory) == {
+        "ana",
+        "cy",
+    }
+    assert on_call(["bo"], directory) == {"bo"}
+    assert on_call([], directory) == set()
 
 
 def test_a_require_rule_without_any_stages_is_refused() -> None:
