@@ -32,6 +32,7 @@ def teams_of(made: Parts, renderer: Renderer) -> Teams | None:
         openid_metadata_url=own.teams_openid_metadata_url,
         store=made.store,
         policies=made.policies,
+        accounts=made.linking,
         clock=made.clock,
         renderer=renderer,
     )

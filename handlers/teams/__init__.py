@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from bot.ports import Clock, Policies, Store
+from bot.ports import Accounts, Clock, Policies, Store
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.commands.desk import Desk as Commands
@@ -40,11 +40,13 @@ class Teams:
         openid_metadata_url: str,
         store: Store,
         policies: Policies,
+        accounts: Accounts,
         clock: Clock,
         renderer: Renderer,
     ) -> None:
         self._app_id, self._tenant, self._metadata_url = app_id, tenant.lower(), openid_metadata_url
-        self._store, self._policies, self._clock, self._renderer = store, policies, clock, renderer
+        self._store, self._policies, self._accounts = store, policies, accounts
+        self._clock, self._renderer = clock, renderer
         self.entra = Entra(login_url, tenant, app_id, app_secret, clock)
         self.connector = Connector(self.entra, clock)
         self.chats = Chats(store, self.connector, clock, self._tenant)
@@ -52,7 +54,7 @@ class Teams:
     def notifier(self) -> TeamsNotifier:
         """Return the way out."""
         return TeamsNotifier(
-            self.chats, self.connector, self._store, self._policies, self._clock, self._renderer
+            self.chats, self.connector, self._store, self._accounts, self._clock, self._renderer
         )
 
     def install(
@@ -65,7 +67,7 @@ class Teams:
         public_url: str,
     ) -> None:
         """Take Teams' calls at `POST /teams/messages`."""
-        identity = Identity(self.connector, self._policies, self._clock, self._tenant)
+        identity = Identity(self.connector, self._accounts, self._clock, self._tenant)
         desk = Desk(
             identity,
             reviewing,

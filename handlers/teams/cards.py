@@ -10,31 +10,40 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from bot.core.card import Button, Card, Fact, RoundupLine
+from bot.core.card import Button, Card, Fact, QuestionLine, RoundupLine
 from bot.core.terms import Json
 from handlers.render import Renderer
 from handlers.teams import runs
 from handlers.teams.limits import ACTIONS_MAX, CARD_MAX, INPUT_MAX
 
-# Characters of parameters and context together, names included: the first that fits in `CARD_MAX` bytes is
-# taken. Text beyond ASCII takes up to four bytes a character, and JSON's own escapes more.
-FACT_ROOMS = (9000, 4500, 2000, 500)
-FACT_ROOM = 60  # what a fact takes beside its name and text
-NAME_MAX = 80  # of a fact, a stage, a person, an agent
+FACT_ROOM = 60  # characters that a fact takes beside its name and text
 FACTS_MAX = 24  # facts told one by one, so that the card stays a card
-CLAIM_MAX = 400  # of the agent's own words, each
-LINE_MAX = 100  # of a warning or a stage
-SENTENCE_MAX = 300  # of the status, the reason why, the outcome
-REASON_MAX = 200  # of a reviewer
-WARNINGS_MAX, STAGES_MAX, REVIEWS_MAX, QUESTIONS_MAX, LOOKING_MAX = (
-    4,
-    5,
-    3,
-    2,
-    3,
-)  # the latest, of the last three
-ALIKE_MAX = 5
-GLASS_MAX = 500
+WARNINGS_MAX, STAGES_MAX, ALIKE_MAX = 4, 5, 5
+REVIEWS_MAX, QUESTIONS_MAX, LOOKING_MAX = 3, 2, 3  # the latest
+OWN_WARNINGS_MAX = 2  # of a claim or an answer
+SUMMARY_MAX = 300  # characters of what notifications show
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Characters at most: of parameters and context together, and of single texts."""
+
+    facts: int
+    name: int  # of a fact, a stage, a person, an agent
+    claim: int  # of the agent's own words, each
+    line: int  # of a warning or a stage
+    sentence: int  # of the title, the status, the reason why, the outcome
+    reason: int  # of a reviewer
+
+
+# The first with which a card fits in `CARD_MAX` bytes is taken: text beyond ASCII takes up to four bytes a
+# character.
+SIZES = (
+    Sizes(facts=9000, name=80, claim=400, line=100, sentence=300, reason=200),
+    Sizes(facts=4500, name=80, claim=400, line=100, sentence=300, reason=200),
+    Sizes(facts=2000, name=60, claim=200, line=60, sentence=150, reason=100),
+    Sizes(facts=300, name=24, claim=60, line=30, sentence=60, reason=40),
+)
 WORDS = {  # what the templates call
     "plain": runs.plain,
     "bold": runs.bold,
@@ -60,13 +69,13 @@ def message(card: Card, renderer: Renderer) -> Message:
     """Return the message that shows a card, in at most `CARD_MAX` bytes."""
     shown = fit(card)
     content = _content(card, shown, renderer)
-    for room in FACT_ROOMS[1:]:
+    for sizes in SIZES[1:]:
         if len(orjson.dumps(content)) <= CARD_MAX:
             break
-        shown = fit(card, room)
+        shown = fit(card, sizes)
         content = _content(card, shown, renderer)
     # No agent's words here: notifications show it without its surroundings.
-    return Message(f"{card.title} · {card.status}"[:SENTENCE_MAX], content, shown)
+    return Message(f"{card.title} · {card.status}"[:SUMMARY_MAX], content, shown)
 
 
 def roundup(lines: Sequence[RoundupLine], waiting: int, renderer: Renderer) -> Content:
@@ -76,9 +85,9 @@ def roundup(lines: Sequence[RoundupLine], waiting: int, renderer: Renderer) -> C
         told = [
             replace(
                 one,
-                title=clip(one.title, LINE_MAX),
-                status=clip(one.status, LINE_MAX),
-                agent=clip(one.agent, NAME_MAX),
+                title=clip(one.title, SIZES[0].line),
+                status=clip(one.status, SIZES[0].line),
+                agent=clip(one.agent, SIZES[0].name),
             )
             for one in shown
         ]
@@ -88,47 +97,57 @@ def roundup(lines: Sequence[RoundupLine], waiting: int, renderer: Renderer) -> C
         shown = shown[: len(shown) * 3 // 4]
 
 
-def fit(card: Card, room: int = FACT_ROOMS[0]) -> Card:
-    """Return as much of the card as one Teams message takes, with `room` characters of facts.
+def fit(card: Card, sizes: Sizes = SIZES[0]) -> Card:
+    """Return as much of the card as one Teams message takes.
 
     A fact that has no room keeps its size and digest. When one that would run is not whole, the card is not
     complete, and offers Review full instead of Approve.
     """
-    facts, left = _fitting(card.facts, room, FACTS_MAX)
-    context, _ = _fitting(card.context, left, FACTS_MAX - len(facts))
+    facts, left = _fitting(card.facts, sizes, sizes.facts, FACTS_MAX)
+    context, _ = _fitting(card.context, sizes, left, FACTS_MAX - len(facts))
     complete = card.complete and facts == card.facts and context == card.context
     return replace(
-        card,
-        agent=clip(card.agent, NAME_MAX),
-        on_behalf_of=clip(card.on_behalf_of, NAME_MAX) if card.on_behalf_of else None,
-        status=clip(card.status, SENTENCE_MAX),
-        why=clip(card.why, SENTENCE_MAX),
-        outcome=clip(card.outcome, SENTENCE_MAX) if card.outcome else None,
+        _clipped(card, sizes),
         facts=facts,
         context=context,
-        claims=tuple(_head(claim) for claim in card.claims),
-        questions=tuple(
-            replace(one, text=clip(one.text, SENTENCE_MAX), answer=_head(one.answer) if one.answer else None)
-            for one in card.questions[-QUESTIONS_MAX:]
-        ),
-        looking=card.looking[-LOOKING_MAX:],
+        claims=tuple(_head(claim, sizes) for claim in card.claims),
+        questions=tuple(_question(one, sizes) for one in card.questions[-QUESTIONS_MAX:]),
+        complete=complete,
+        buttons=card.buttons if complete else _without_approve(card.buttons),
+    )
+
+
+def _clipped(card: Card, sizes: Sizes) -> Card:
+    """Return the card with its sentences and names as long as they may be."""
+
+    def sentence(text: str | None) -> str | None:
+        return clip(text, sizes.sentence) if text else None
+
+    def name(text: str) -> str:
+        return clip(text, sizes.name)
+
+    return replace(
+        card,
+        title=clip(card.title, sizes.sentence),
+        agent=name(card.agent),
+        on_behalf_of=name(card.on_behalf_of) if card.on_behalf_of else None,
+        status=clip(card.status, sizes.sentence),
+        why=clip(card.why, sizes.sentence),
+        outcome=sentence(card.outcome),
+        glass=sentence(card.glass),
+        looking=tuple(replace(one, person=name(one.person)) for one in card.looking[-LOOKING_MAX:]),
+        alike=card.alike[:ALIKE_MAX],
         stages=tuple(
-            replace(stage, name=clip(stage.name, NAME_MAX), who=clip(stage.who, LINE_MAX))
-            for stage in card.stages[:STAGES_MAX]
+            replace(one, name=name(one.name), who=clip(one.who, sizes.line))
+            for one in card.stages[:STAGES_MAX]
         ),
         reviews=tuple(
             replace(
-                review,
-                person=clip(review.person, NAME_MAX),
-                reason=clip(review.reason, REASON_MAX) if review.reason else None,
+                one, person=name(one.person), reason=clip(one.reason, sizes.reason) if one.reason else None
             )
-            for review in card.reviews[-REVIEWS_MAX:]
+            for one in card.reviews[-REVIEWS_MAX:]
         ),
-        warnings=tuple(clip(warning, LINE_MAX) for warning in card.warnings[:WARNINGS_MAX]),
-        glass=clip(card.glass, GLASS_MAX) if card.glass else None,
-        alike=card.alike[:ALIKE_MAX],
-        complete=complete,
-        buttons=card.buttons if complete else _without_approve(card.buttons),
+        warnings=tuple(clip(one, sizes.line) for one in card.warnings[:WARNINGS_MAX]),
     )
 
 
@@ -153,15 +172,15 @@ def _content(card: Card, shown: Card, renderer: Renderer) -> Content:
     return content
 
 
-def _fitting(facts: Sequence[Fact], room: int, places: int) -> tuple[tuple[Fact, ...], int]:
+def _fitting(facts: Sequence[Fact], sizes: Sizes, room: int, places: int) -> tuple[tuple[Fact, ...], int]:
     """Return the facts, those beyond the room without their text, and the room that is left."""
     shown: list[Fact] = []
     for fact in facts[:places]:
         told = fact
         cost = len(fact.name) + len(fact.text) + sum(map(len, fact.warnings)) + FACT_ROOM
-        if cost > room or len(fact.name) > NAME_MAX:
+        if cost > room or len(fact.name) > sizes.name:
             warnings = ("its warnings are on the full page",) if fact.warnings else ()
-            told = replace(fact, name=clip(fact.name, NAME_MAX), text="", cut=True, warnings=warnings)
+            told = replace(fact, name=clip(fact.name, sizes.name), text="", cut=True, warnings=warnings)
             cost = len(told.name) + FACT_ROOM
         if cost > room:
             return tuple(shown), 0
@@ -170,12 +189,22 @@ def _fitting(facts: Sequence[Fact], room: int, places: int) -> tuple[tuple[Fact,
     return tuple(shown), room
 
 
-def _head(claim: Fact) -> Fact:
-    if len(claim.text) <= CLAIM_MAX and not claim.cut and len(claim.warnings) <= WARNINGS_MAX:
+def _question(one: QuestionLine, sizes: Sizes) -> QuestionLine:
+    answer = _head(one.answer, sizes) if one.answer else None
+    return replace(
+        one, person=clip(one.person, sizes.name), text=clip(one.text, sizes.sentence), answer=answer
+    )
+
+
+def _head(claim: Fact, sizes: Sizes) -> Fact:
+    """Return the beginning of the agent's words; what is missing is said, and the warnings stay two lines."""
+    warnings = tuple(clip(one, sizes.line) for one in claim.warnings[:OWN_WARNINGS_MAX])
+    claim = replace(claim, name=clip(claim.name, sizes.name), warnings=warnings)
+    missing = len(claim.text) - sizes.claim
+    if missing <= 0:
         return claim
-    missing = len(claim.text) - CLAIM_MAX
-    text = f"{claim.text[:CLAIM_MAX]}\n⟨ … {missing:,} more characters … ⟩" if missing > 0 else claim.text
-    return replace(claim, text=text, cut=True, warnings=claim.warnings[:WARNINGS_MAX])
+    text = f"{claim.text[: sizes.claim]}\n⟨ … {missing:,} more characters … ⟩"
+    return replace(claim, text=text, cut=True)
 
 
 def _without_approve(buttons: tuple[Button, ...]) -> tuple[Button, ...]:

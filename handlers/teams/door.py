@@ -29,7 +29,7 @@ from handlers.teams.sdk import HttpRequest, HttpRouteHandler
 
 PATH = "/teams/messages"
 ISSUER = "https://api.botframework.com"
-TOKEN_MAX = 8192  # characters; the Bot Service's have about 1,200
+TOKEN_MAX = 4096  # characters; the Bot Service's have about 1,200
 FOREIGN = "This call does not carry the Bot Service's token for this app."
 ELSEWHERE = "This call does not come from our own tenant in Teams."
 
@@ -92,6 +92,7 @@ class Door:
             and claims.get("aud") == self.app_id
             and isinstance(claims.get("serviceurl"), str)
             and claims["serviceurl"] != ""
+            and isinstance(claims.get("exp"), int)  # the SDK takes one without as good for ever
         )
         if not good:
             raise Unauthenticated(FOREIGN)

@@ -2,7 +2,8 @@
 
 1. The activity's sender is a person's account by its own words: no bot, no agentic user, with an object id.
 2. Teams itself says, now, that it is a full member of our own tenant: no guest, no stranger.
-3. The directory says whose account (tenant, object id) it is. Names and addresses are never looked at.
+3. The directory, or a link that both sides confirmed, says whose account (tenant, object id) it is. Names
+   and addresses are never looked at.
 
 The tenant that the activity itself names was checked by the door.
 """
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 
 from bot.core.errors import NoReviewsByMachines, NotReady, UnknownPerson
 from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
-from bot.ports import Clock, Later, Never, Policies
+from bot.ports import Accounts, Clock, Later, Never
 from handlers.teams.connector import Connector, Member
 from handlers.teams.payloads import Clicker
 
@@ -33,7 +34,7 @@ class Identity:
     """Turns clickers into people; fails closed."""
 
     connector: Connector
-    policies: Policies
+    accounts: Accounts
     clock: Clock
     tenant: str
     _heard: dict[str, tuple[datetime, Member]] = field(default_factory=dict)
@@ -43,6 +44,17 @@ class Identity:
 
         Raises `UnknownPerson`, `NoReviewsByMachines`, or `NotReady` while Teams does not say who this is.
         """
+        account = await self.proven(clicker)
+        person = await self.accounts.person(Surface.TEAMS, account)  # 3
+        if person is None:
+            raise UnknownPerson(
+                f"Your Teams account {account} belongs to nobody in the directory. If you are in it, write "
+                "link to me to tie the two together."
+            )
+        return Actor(ActorKind.PERSON, person, Surface.TEAMS, account, Proof.SIGNATURE)
+
+    async def proven(self, clicker: Clicker) -> str:
+        """Return the account of a full member of our tenant, whosever it is; raises as `actor` does."""
         if clicker.is_agentic or clicker.id.startswith(BOT) or clicker.role not in PERSON_ROLES:  # 1
             raise NoReviewsByMachines
         if clicker.object_id is None:
@@ -52,11 +64,7 @@ class Identity:
                 self._full_member(await self._heard_of(clicker), clicker)  # 2
         except (TimeoutError, Later, Never) as error:
             raise NotReady("Teams does not say who you are right now; try again in a minute.") from error
-        account = self.account(clicker)
-        person = self.policies.current().directory.by_account(Surface.TEAMS, account)  # 3
-        if person is None:
-            raise UnknownPerson(f"Your Teams account {account} belongs to nobody in the directory.")
-        return Actor(ActorKind.PERSON, person, Surface.TEAMS, account, Proof.SIGNATURE)
+        return self.account(clicker)
 
     def account(self, clicker: Clicker) -> str:
         """Return the account as the directory names it; one without an object id matches nobody."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.core.card import Card, RoundupLine
 from bot.core.terms import SYSTEM, PersonName, RequestId, Surface
-from bot.ports import Clock, Later, Never, Place, Policies, Posted, Store
+from bot.ports import Accounts, Clock, Later, Never, Place, Posted, Store
 from handlers.render import Renderer
 from handlers.teams.cards import message, roundup
 from handlers.teams.chats import PERSONAL, Chats
@@ -30,7 +30,7 @@ class TeamsNotifier:
     chats: Chats
     connector: Connector
     store: Store
-    policies: Policies
+    accounts: Accounts
     clock: Clock
     renderer: Renderer
 
@@ -38,8 +38,7 @@ class TeamsNotifier:
         """Return the channel behind `name`, `Team/name` or an id, or a person's chat."""
         if person is None:
             return Place(Surface.TEAMS, await self.chats.channel(address.removeprefix("teams:")))
-        known = self.policies.current().directory.people.get(person)
-        for account in known.teams if known else ():
+        for account in await self.accounts.held(person, Surface.TEAMS):
             return Place(Surface.TEAMS, await self.chats.personal(account))
         raise Never(f"{person} has no Teams account in the directory")
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from bot.core.terms import Json
 
 # https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features#datetime-formatting-and-localization
-FORMULA = re.compile(r"(?<=\{)(?=\{)")  # between the two braces: each half is a run of its own
+# Between the two braces: each half is a run of its own.
+FORMULA = re.compile(r"(?<=\{)(?=\{(?:DATE|TIME)\b)", re.IGNORECASE)
 FOLDED = re.compile(r"(?<= ) |^ ", re.MULTILINE)
 NO_BREAK = "\u00a0"
 TAB = NO_BREAK * 4

@@ -14,10 +14,11 @@ from tests.fixtures.policy import write_policy
 from tests.handlers.slack.conftest import BUNDLE as TWO_RULES
 from tests.world import World, a_world
 
-PEOPLE = ("ana", "bo", "cy", "di", "ed")
+PEOPLE = ("ana", "bo", "cy", "di")
 BUNDLE = TWO_RULES.replace('{slack: "#ops"}', "{teams: ops}")
-DIRECTORY = "".join(
-    f"{name}: {{teams: [{account(name)}]{', admin: true' if name == 'ed' else ''}}}\n" for name in PEOPLE
+# The agent's owner reads no outcomes here: ed has no account in Teams.
+DIRECTORY = "ed: {}\n" + "".join(
+    f"{name}: {{teams: [{account(name)}]{', admin: true' if name == 'di' else ''}}}\n" for name in PEOPLE
 )
 
 
