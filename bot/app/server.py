@@ -92,7 +92,7 @@ async def surfaced(
         install_doors(app, made, outward)
         commands = desk_of(made, loops.reload, examine)
         socket = _install_slack(app, made, renderer, commands)
-        install_teams(app, made, teams)
+        install_teams(app, made, teams, commands)
         checks, others = _checks(made, loops), _soft_checks(made, socket)
         install_health(app, checks, others)
         if (watchdog := made.settings.heartbeat_url) is not None:

@@ -8,8 +8,7 @@ from aiohttp import web
 
 from bot.app.parts import Parts
 from bot.settings import kept_environment
-from handlers.commands.desk import Desk as Commands
-from handlers.commands.words import Vocabulary
+from handlers.commands import Desk
 from handlers.render import Renderer
 
 if TYPE_CHECKING:
@@ -38,15 +37,13 @@ def teams_of(made: Parts, renderer: Renderer) -> Teams | None:
     )
 
 
-def install_teams(app: web.Application, made: Parts, teams: Teams | None) -> None:
+def install_teams(app: web.Application, made: Parts, teams: Teams | None, commands: Desk) -> None:
     """Take Teams' calls, where it is on."""
-    if teams is None:
-        return
-    commands = Commands(Vocabulary(()), made.store, made.policies, made.clock)
-    teams.install(
-        app,
-        reviewing=made.reviewing,
-        viewing=made.viewing,
-        commands=commands,
-        public_url=made.public_url,
-    )
+    if teams is not None:
+        teams.install(
+            app,
+            reviewing=made.reviewing,
+            viewing=made.viewing,
+            commands=commands,
+            public_url=made.public_url,
+        )

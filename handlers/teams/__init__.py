@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.ports import Accounts, Clock, Policies, Store
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
-from handlers.commands.desk import Desk as Commands
+from handlers.commands import Desk as Commands
 from handlers.render import Renderer
 from handlers.teams.chats import Chats
 from handlers.teams.connector import Connector

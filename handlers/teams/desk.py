@@ -24,7 +24,7 @@ from bot.ports import Clock, Policies, Store
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.commands import Answer
-from handlers.commands.desk import Desk as Commands
+from handlers.commands import Desk as Commands
 from handlers.render import Renderer
 from handlers.teams.cards import Content, message
 from handlers.teams.identity import Identity, person
