@@ -174,6 +174,8 @@ def _install_slack(
         socket=socket,
         public_url=made.public_url,
         reviewing=made.reviewing,
+        viewing=made.viewing,
+        absences=made.absences,
         commands=commands,
         linking=made.linking,
         usergroups=made.usergroups,

@@ -9,9 +9,10 @@ from datetime import datetime
 from bot.core.errors import Unknown
 from bot.core.machine import may_take_back
 from bot.core.people import absent, lenders, resolve, seats
-from bot.core.terms import GroupName, PersonName, Registry, Request, RequestId, State
+from bot.core.terms import GroupName, PersonName, Registry, Request, RequestId, State, Verdict
 from bot.ports import Clock, Policies, Store
 
+AGENTS_MAX, RECENT = 20, 50  # whose requests are looked at for one person, and how many of each
 LOOK_MAX = 500  # requests looked at for one page: who may see little must not have all of history read
 CODED_MAX = 20  # identical requests found by the code that they share
 WAITING_MAX = 2000  # likewise of those that wait: an agent's flood of a person's own must not hide the rest
@@ -84,6 +85,19 @@ class Viewing:
         names = self.policies.current().bundle.groups
         groups = [name for name in names if people & (await self.policies.members(name) or frozenset())]
         return [*(f"person:{name}" for name in sorted(people)), *(f"group:{name}" for name in groups)]
+
+    async def asked_for(self, person: PersonName, limit: int) -> list[Request]:
+        """Return what was asked for a person or by their agents, newest first, as far as it is recent."""
+        agents = (await self.store.registry()).agents.values()
+        theirs = [one.name for one in agents if person == one.owner or person in one.acts_for]
+        newest = [await self.store.of_agent(name, (), RECENT, None) for name in sorted(theirs)[:AGENTS_MAX]]
+        mine = (one for some in newest for one in some if person in (one.owner, one.subject.on_behalf_of))
+        return sorted(mine, key=lambda one: (one.created_at, one.id), reverse=True)[:limit]
+
+    async def decided_by(self, person: PersonName, limit: int) -> list[Request]:
+        """Return what a person approved or denied, newest first."""
+        verdicts = (Verdict.APPROVE, Verdict.DENY)
+        return await self.store.recent(limit, None, reviewed_by=person, verdicts=verdicts)
 
     async def coded(self, code: str, person: PersonName) -> list[Request]:
         """Return the requests with this short code that a person may see, newest first."""

@@ -8,18 +8,23 @@ from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
 from bot.ports import Clock, Store
+from bot.services.absence import Absences
 from bot.services.linking import Linking
 from bot.services.reviewing import Reviewing
+from bot.services.viewing import Viewing
 from handlers import commands as commanding
 from handlers.render import Renderer
+from handlers.slack.blocks import shows_all
 from handlers.slack.counter import PREFIX, Counter
 from handlers.slack.desk import Desk
 from handlers.slack.door import PATH, Door, OurClock
+from handlers.slack.home import Home
 from handlers.slack.identity import Identity
 from handlers.slack.installed import Installed
 from handlers.slack.installing import Installing
 from handlers.slack.listeners import Listeners
 from handlers.slack.notifier import SlackNotifier
+from handlers.slack.panes import Panes
 from handlers.slack.reactions import Reactions
 from handlers.slack.reception import Reception
 from handlers.slack.socket import Socket
@@ -48,6 +53,8 @@ def install(
     socket: Socket | None = None,
     public_url: str,
     reviewing: Reviewing,
+    viewing: Viewing,
+    absences: Absences,
     commands: commanding.Desk,
     linking: Linking,
     usergroups: Usergroups,
@@ -60,8 +67,9 @@ def install(
     def listeners_of(workspace: Workspace) -> Listeners:
         identity = Identity(workspace, linking, clock)
         desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url)
-        counter = Counter(identity, replace(commands, prefix=PREFIX), renderer, workspace)
-        return Listeners(desk, Reactions(desk), counter, usergroups)
+        home = Home(identity, viewing, absences, clock, renderer, workspace, public_url)
+        counter = Counter(identity, replace(commands, prefix=PREFIX, shows_all=shows_all), renderer, workspace)
+        return Listeners(desk, Panes(desk, viewing, home), Reactions(desk), counter, usergroups)
 
     reception = Reception(workspaces, listeners_of)
     app.cleanup_ctx.append(workspaces.session)

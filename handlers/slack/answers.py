@@ -19,6 +19,7 @@ LINE_MAX = 1500  # characters
 CELL_MAX, LAST_CELL_MAX = 32, 60  # characters of a table's cell; the last column holds reasons
 ENTRY_MAX = 600  # characters of a row that is shown as an entry
 MARKS = {Tone.GOOD: "✓ ", Tone.WARN: "⚠ ", Tone.BAD: "✗ ", Tone.PLAIN: "", Tone.QUIET: ""}
+LABEL_MAX, CONFIRM_MAX, COMMAND_MAX = 30, 300, 2000  # of a button and its dialog
 NAMELESS = "-"
 LEFT_OUT = "There is more than fits here; ask for less, or look on the web."
 
@@ -44,7 +45,10 @@ class Piece:
 
 def messages(answer: Answer, renderer: Renderer) -> list[Message]:
     """Return the messages that show an answer; the last says so when there is more."""
-    parts = list(_parts(list(_pieces(answer)))) or ([[]] if answer.title else [])
+    pieces, acts = list(_pieces(answer)), [Piece(acts=_acts(answer.acts))] if answer.acts else []
+    if not answer.cards:
+        pieces, acts = [*pieces, *acts], []
+    parts = list(_parts(pieces)) or ([[]] if answer.title else [])
     text = clip(answer.title or _first(answer), 300)
     made: list[Message] = []
     for number, part in enumerate(parts):
@@ -54,6 +58,9 @@ def messages(answer: Answer, renderer: Renderer) -> list[Message]:
     for card in answer.cards:
         shown = message(card, renderer)
         made.append({"text": shown.text, "blocks": shown.blocks})
+    for last in acts:  # below the card that they are about
+        blocks = renderer.json("slack/answer.json.j2", title=None, pieces=[last], marks=MARKS)
+        made.append({"text": escaped(text), "blocks": blocks})
     if len(made) > MESSAGES_MAX:
         made = [*made[: MESSAGES_MAX - 1], {"text": LEFT_OUT}]
     return made or [{"text": "Done."}]
@@ -75,8 +82,19 @@ def _pieces(answer: Answer) -> Iterator[Piece]:
                 yield Piece(lines=tuple(some))
     if answer.table is not None:
         yield from _rows(answer.table)
-    if answer.acts:
-        yield Piece(acts=answer.acts)
+
+
+def _acts(acts: Sequence[Act]) -> tuple[Act, ...]:
+    """Return what Slack takes of them: a command that is too long for a button can still be typed."""
+    return tuple(
+        replace(
+            act,
+            label=clip(act.label, LABEL_MAX),
+            confirm=clip(act.confirm, CONFIRM_MAX) if act.confirm else None,
+        )
+        for act in acts
+        if len(act.command) <= COMMAND_MAX
+    )
 
 
 def _portions(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -106,7 +124,7 @@ def _rows(table: Table) -> Iterator[Piece]:
                 if cell
             )
             entry = clip(row.cells[0].strip() or NAMELESS, ENTRY_MAX // 3), clip(about, ENTRY_MAX)
-            yield Piece(entry=entry, acts=row.acts)
+            yield Piece(entry=entry, acts=_acts(row.acts))
         return
     written = _aligned(table)
     portion: list[str] = []
@@ -140,9 +158,7 @@ def _parts(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     part: list[Piece] = []
     room = PART_TEXT_MAX
     for piece in pieces:
-        if part and (
-            piece.size() > room or len(part) >= PART_PIECES_MAX
-        ):
+        if part and (piece.size() > room or len(part) >= PART_PIECES_MAX):
             yield part
             part, room = [], PART_TEXT_MAX
         part.append(piece)

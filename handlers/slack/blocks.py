@@ -124,6 +124,11 @@ def fit(card: Card) -> Card:
     )
 
 
+def shows_all(card: Card) -> bool:
+    """Say whether one message shows everything that would run."""
+    return fit(card).complete
+
+
 def escaped(text: str) -> str:
     """Return text in which Slack finds no mention, link or entity."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from bot.core.errors import Refusal
+from bot.core.errors import Refusal, UnknownPerson
 from bot.core.terms import Actor, ActorKind, Proof, Surface
 from bot.ports import Later, Never
 from handlers.commands import Answer, Desk, Line, Tone
@@ -44,13 +44,26 @@ class Counter:
     async def _answer(self, clicker: Clicker, line: str) -> list[Message]:
         try:
             actor = await self.identity.actor(clicker)
+        except UnknownPerson as refusal:
+            return await self._of_nobody(clicker, line, refusal)
         except Refusal as refusal:
-            account = f"{clicker.team or '?'}/{clicker.id}"
-            nobody = Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE)
-            await self.desk.refused(nobody, line, refusal)
+            await self.desk.refused(_nobody(f"{clicker.team or '?'}/{clicker.id}"), line, refusal)
             raise
         answer = await self.desk.run(actor, await self._plain(line))
         return messages(await self._sent(answer, clicker), self.renderer)
+
+    async def _of_nobody(self, clicker: Clicker, line: str, refusal: UnknownPerson) -> list[Message]:
+        """Let a full member of ours link their account; anything else was refused."""
+        try:
+            account = await self.identity.account(clicker)
+        except Refusal:
+            await self.desk.refused(_nobody(f"{clicker.team or '?'}/{clicker.id}"), line, refusal)
+            raise
+        answer = await self.desk.stranger(_nobody(account), account, line)
+        if answer is None:
+            await self.desk.refused(_nobody(account), line, refusal)
+            raise refusal
+        return messages(answer, self.renderer)
 
     async def _plain(self, line: str) -> str:
         """Return what was typed without Slack's marks: mentions as `@name` of the directory."""
@@ -78,3 +91,7 @@ class Counter:
         except (Later, Never) as problem:
             lines.append(Line(f"The file could not be sent: {problem}", tone=Tone.BAD))
         return replace(answer, lines=tuple(lines))
+
+
+def _nobody(account: str) -> Actor:
+    return Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE)

@@ -26,7 +26,9 @@ from handlers.slack import payloads
 from handlers.slack.answers import Message
 from handlers.slack.counter import Counter
 from handlers.slack.desk import Desk, said
-from handlers.slack.payloads import Click
+from handlers.slack.identity import Clicker
+from handlers.slack.panes import Panes
+from handlers.slack.payloads import Click, Pane
 from handlers.slack.reactions import Reactions
 from handlers.slack.troubles import NO_ANSWER
 from handlers.slack.usergroups import Usergroups
@@ -47,6 +49,7 @@ class Listeners:
     """Joins Bolt and the desk."""
 
     desk: Desk
+    panes: Panes
     reactions: Reactions
     counter: Counter
     usergroups: Usergroups
@@ -59,13 +62,17 @@ class Listeners:
             ("deny", self.desk.deny),
             ("comment", self.desk.comment),  # of cards from before the dots
             ("more", self.desk.more),
+            ("open", self.panes.open),
         ):
             bolt.action(action)(self._clicks(work))
         for link in ("view", "review_full"):  # Slack opens the page itself
             bolt.action(link)(_acknowledge)
+        for action, act in (("back", self.panes.home.back), ("loud", self.panes.home.loud)):
+            bolt.action(action)(self._stands(act))
         bolt.action(ACT)(self._pressed)
         bolt.view("reason")(self._submitted)
         bolt.command("/assent")(self._typed)
+        bolt.event("app_home_opened")(self._home_opened)
         bolt.event("reaction_added")(self._reacted)
         bolt.event("subteam_members_changed")(self._regrouped)
         bolt.event("subteam_updated")(self._regrouped)
@@ -82,20 +89,40 @@ class Listeners:
             task = self._start(_answer(work(click)))
             await _in_time(task)
             await ack()
-            self._start(_whisper(task, click.response_url))
+            if click.pane is None:
+                self._start(_whisper(task, click.response_url))
+            else:
+                self._start(self._renew(task, click.pane, click.clicker))
 
         return clicked
+
+    def _stands(self, work: Callable[[Clicker], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def pressed(ack: AsyncAck, body: Body) -> None:
+            clicker, pane = payloads.in_pane(body)
+            task = self._start(_answer(work(clicker)))
+            await _in_time(task)
+            await ack()
+            self._start(self._renew(task, pane, clicker))
+
+        return pressed
+
+    async def _renew(self, task: asyncio.Task[Message | None], pane: Pane, clicker: Clicker) -> None:
+        """Show in the pane what came of it: there is nowhere else to say it."""
+        await asyncio.wait({task})
+        if (broke := task.exception()) is not None:
+            log.error("slack.listener_failed", exc_info=broke)
+        message = {"text": BROKEN} if broke is not None else task.result()
+        await _logged(self.panes.renew(pane, clicker, message["text"] if message else ""))
 
     async def _submitted(self, ack: AsyncAck, body: Body) -> None:
         form = payloads.form(body)
         task = self._start(_answer(self.desk.submit(form)))
-        if not await _in_time(task):
+        beneath, url = form.carried.pane, form.carried.response_url
+        pane = Pane(beneath, is_home=False, request_id=form.carried.request_id)
+        done = await _in_time(task)
+        if not done or (refused := task.result()) is None:
             await ack()
-            self._start(_whisper(task, form.carried.response_url))
-            return
-        refused = task.result()
-        if refused is None:
-            await ack()
+            self._start(self._renew(task, pane, form.clicker) if beneath else _whisper(task, url))
         else:
             await ack(response_action="errors", errors={"reason": refused["text"]})
 
@@ -117,6 +144,11 @@ class Listeners:
         await _in_time(task)
         await ack()
         self._start(_tell(task, pressed.response_url))
+
+    async def _home_opened(self, event: Body) -> None:
+        if event.get("tab") == "home":
+            stands = str((event.get("view") or {}).get("hash", ""))
+            self._start(_logged(self.panes.home.publish(Clicker(str(event["user"]), None), stands=stands)))
 
     async def _reacted(self, event: Body) -> None:
         self._start(_logged(self.reactions.react(payloads.reaction(event))))

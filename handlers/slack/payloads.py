@@ -119,6 +119,14 @@ def pane(body: Mapping[str, Json]) -> Pane | None:
     return Pane(str(view["id"]), view["type"] == "home", RequestId(shown) if shown else None)
 
 
+def in_pane(body: Mapping[str, Json]) -> tuple[Clicker, Pane]:
+    """Read who pressed a button of a pane, and which; raises `Malformed` for one on a message."""
+    found = pane(body)
+    if found is None:
+        raise Malformed("This button belongs to no home tab.")
+    return _clicker(body), found
+
+
 def reaction(event: Mapping[str, Json]) -> Reaction:
     """Read a `reaction_added` event; it says nothing of the team its user belongs to."""
     on = event["item"]

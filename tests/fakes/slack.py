@@ -32,6 +32,7 @@ from tests.fakes.slack_state import (
     SIGNING_SECRET,
     Conversation,
     Fault,
+    Home,
     Json,
     Modal,
     ResponseUrl,
@@ -42,7 +43,16 @@ from tests.fakes.slack_state import (
     member,
     scopes_of_manifest,
 )
-from tests.fakes.slack_views import Answer, CardView, ChannelView, Form, buttons_of
+from tests.fakes.slack_views import (
+    Answer,
+    CardView,
+    ChannelView,
+    Form,
+    PaneView,
+    block_of,
+    buttons_of,
+    element_of,
+)
 
 PATIENCE = 3.0  # real seconds that a helper waits for what comes after the acknowledgement
 
@@ -205,6 +215,36 @@ class FakeSlack:
     async def react(self, card: CardView, emoji: str, user: str) -> Answer:
         """Put an emoji on a card."""
         return await self.event(payloads.reaction(self.state, user, card.message, emoji))
+
+    def pressed_in(self, pane: Home | Modal, button: str, number: int = 0) -> Json:
+        """Return what pressing a button of a home tab or a modal sends."""
+        blocks = pane.view["blocks"]
+        action = {"block_id": block_of(blocks, button), **element_of(blocks, button, number)}
+        trigger = self._trigger(pane.user)
+        self.state.triggers[trigger].on = pane if isinstance(pane, Modal) else None
+        return payloads.pane_actions(self.state, pane, action, trigger)
+
+    async def open_home(self, user: str) -> PaneView:
+        """Open the app's home tab, and return it as it stands once it was brought up to date."""
+        home = self.state.homes.get(user)
+        before = home.hash if home else ""
+        await self.event(payloads.home_opened(self.state, user))
+        return await self.home(user, before)
+
+    async def home(self, user: str, before: str) -> PaneView:
+        """Return somebody's home tab once it is another than the one with this hash."""
+
+        def renewed() -> Home | None:
+            home = self.state.homes.get(user)
+            return home if home and home.hash != before else None
+
+        home: Home = await self._wait(renewed, f"{user} sees no new home tab")
+        home.seen = True
+        return PaneView(self, home)
+
+    async def pane(self, user: str) -> PaneView:
+        """Return the modal with buttons that this person has open."""
+        return PaneView(self, (await self.form(user)).modal)
 
     async def submit(self, modal: Modal, words: str | None) -> Answer:
         """Submit a form."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.fakes.slack_state import BOT, BOT_USER, Json, Message, Modal, State
+from tests.fakes.slack_state import BOT, BOT_USER, Home, Json, Message, Modal, State
 
 APP = "A0ASSENT"
 
@@ -130,6 +130,43 @@ def reaction(state: State, user: str, message: Message, emoji: str) -> Json:
         "item": {"type": "message", "channel": message.channel, "ts": message.ts},
         "item_user": BOT_USER,
         "event_ts": state.ts(),
+    }
+
+
+def pane_actions(state: State, pane: Home | Modal, action: Json, trigger: str) -> Json:
+    """Return what a button of a home tab or a modal sends: no message, and nowhere to answer."""
+    return {
+        "type": "block_actions",
+        **_who(state, pane.user),
+        "container": {"type": "view", "view_id": pane.id},
+        "trigger_id": trigger,
+        "view": {
+            **pane.view,
+            "id": pane.id,
+            "team_id": state.team,
+            "hash": pane.hash,
+            "state": {"values": {}},
+            "private_metadata": pane.view.get("private_metadata", ""),
+            "previous_view_id": None,
+            "root_view_id": pane.id,
+            "app_id": APP,
+            "bot_id": BOT,
+        },
+        "actions": [{**_without(action, "confirm", "style"), "action_ts": state.ts()}],
+    }
+
+
+def home_opened(state: State, user: str, tab: str = "home") -> Json:
+    """Return the inner event of an opened home tab; it has the view that stands there, if one does."""
+    home = state.homes.get(user)
+    view = {"view": {**home.view, "id": home.id, "hash": home.hash}} if home else {}
+    return {
+        "type": "app_home_opened",
+        "user": user,
+        "channel": f"D{user[1:]}CHAT",
+        "tab": tab,
+        "event_ts": state.ts(),
+        **view,
     }
 
 

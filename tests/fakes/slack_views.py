@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.fakes.slack_blocks import texts
-from tests.fakes.slack_state import Conversation, Json, Message, Modal
+from tests.fakes.slack_state import Conversation, Home, Json, Message, Modal
 
 if TYPE_CHECKING:
     from tests.fakes.slack import FakeSlack
@@ -128,6 +128,35 @@ class CardView:
 
     def _options(self) -> list[Json]:
         return [option for element in self._buttons() for option in element.get("options", ())]
+
+
+@dataclass(frozen=True)
+class PaneView:
+    """A home tab, or a modal with buttons, as it stands."""
+
+    slack: FakeSlack
+    pane: Home | Modal
+
+    @property
+    def blocks(self) -> list[Json]:
+        blocks: list[Json] = self.pane.view["blocks"]
+        return blocks
+
+    @property
+    def text(self) -> str:
+        """All of its text, in reading order."""
+        return "\n".join(texts(self.blocks))
+
+    @property
+    def buttons(self) -> list[str]:
+        elements = [element for block in self.blocks for element in elements_of(block)]
+        return [element["text"]["text"] for element in elements if element["type"] == "button"]
+
+    async def press(self, button: str, number: int = 0) -> Answer:
+        """Press a button, the first with this label unless told."""
+        answer = await self.slack.send(self.slack.pressed_in(self.pane, button, number))
+        assert answer.status == 200, (answer.status, answer.text)
+        return answer
 
 
 @dataclass(frozen=True)
