@@ -181,6 +181,10 @@ POINTS: dict[int, tuple[str, ...]] = {
     ),
     29: (
         f"{KILL}::test_nothing_acknowledged_is_lost_when_servers_are_killed",
+        f"{KILL}::test_nothing_acknowledged_is_lost_when_the_power_goes",
+        f"{KILL}::test_nothing_acknowledged_is_lost_when_postgresql_is_killed",
+        f"{KILL}::test_a_disk_that_is_full_for_a_while_costs_nothing_that_was_acknowledged",
+        "storage/test_faults.py::test_the_same_power_cut_shows_a_database_that_does_not_wait_for_its_disk",
         f"{TIME}::test_what_a_killed_process_was_sending_is_sent_by_another_after_its_lease",
         f"{TIME}::test_what_fell_due_while_nothing_ran_happens_at_the_start",
         f"{LOG}::test_a_log_cut_short_is_noticed_at_the_start_and_no_grant_is_issued",
