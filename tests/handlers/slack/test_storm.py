@@ -56,9 +56,10 @@ async def world(slack: FakeSlack, sqlite_url: str, tmp_path: Path) -> AsyncItera
         yield made
 
 
-async def storm(world: World, count: int) -> list[dict[str, Any]]:
-    """Ask so often at once."""
-    asks = [world.agent.asks("db.migrate", env="prod", sql=f"SELECT {n}", rows=3) for n in range(count)]
+async def storm(world: World, count: int, first: int = 0) -> list[dict[str, Any]]:
+    """Ask so often at once, for something else each time."""
+    numbers = range(first, first + count)
+    asks = [world.agent.asks("db.migrate", env="prod", sql=f"SELECT {n}", rows=3) for n in numbers]
     return list(await asyncio.gather(*asks))
 
 
@@ -156,7 +157,7 @@ async def test_cards_that_wait_go_before_lines_and_before_cards_of_what_is_over(
     ana = await world.person("ana")
     for request in unseen:
         await ana.denies(request)
-    late = await storm(world, 4)
+    late = await storm(world, 4, first=100)
     await seconds(world, 6)
     conversation = slack.channel("#ops").conversation
     posted = [message.metadata["event_payload"]["request"] for message in conversation.messages[len(shown) :]
