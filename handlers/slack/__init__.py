@@ -15,6 +15,7 @@ from bot.services.viewing import Viewing
 from handlers import commands as commanding
 from handlers.render import Renderer
 from handlers.slack.blocks import shows_all
+from handlers.slack.confirming import Confirming
 from handlers.slack.counter import PREFIX, Counter
 from handlers.slack.desk import Desk
 from handlers.slack.door import PATH, Door, OurClock
@@ -68,8 +69,11 @@ def install(
         identity = Identity(workspace, linking, clock)
         desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url)
         home = Home(identity, viewing, absences, clock, renderer, workspace, public_url)
-        counter = Counter(identity, replace(commands, prefix=PREFIX, shows_all=shows_all), renderer, workspace)
-        return Listeners(desk, Panes(desk, viewing, home), Reactions(desk), counter, usergroups)
+        ours = replace(commands, prefix=PREFIX, shows_all=shows_all)
+        counter = Counter(identity, ours, renderer, workspace)
+        panes = Panes(desk, viewing, home)
+        confirming = Confirming(workspace, renderer)
+        return Listeners(desk, panes, Reactions(desk), counter, confirming, usergroups)
 
     reception = Reception(workspaces, listeners_of)
     app.cleanup_ctx.append(workspaces.session)

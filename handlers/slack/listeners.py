@@ -24,11 +24,12 @@ from bot.core.errors import NotReady, Refusal
 from bot.core.terms import Json
 from handlers.slack import payloads
 from handlers.slack.answers import Message
+from handlers.slack.confirming import Confirming, confirmed, is_grave
 from handlers.slack.counter import Counter
 from handlers.slack.desk import Desk, said
 from handlers.slack.identity import Clicker
 from handlers.slack.panes import Panes
-from handlers.slack.payloads import Click, Pane
+from handlers.slack.payloads import Click, Pane, Pressed
 from handlers.slack.reactions import Reactions
 from handlers.slack.troubles import NO_ANSWER
 from handlers.slack.usergroups import Usergroups
@@ -52,6 +53,7 @@ class Listeners:
     panes: Panes
     reactions: Reactions
     counter: Counter
+    confirming: Confirming
     usergroups: Usergroups
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -71,6 +73,7 @@ class Listeners:
             bolt.action(action)(self._stands(act))
         bolt.action(ACT)(self._pressed)
         bolt.view("reason")(self._submitted)
+        bolt.view("glass")(self._confirmed)
         bolt.command("/assent")(self._typed)
         bolt.event("app_home_opened")(self._home_opened)
         bolt.event("reaction_added")(self._reacted)
@@ -140,6 +143,27 @@ class Listeners:
 
     async def _pressed(self, ack: AsyncAck, body: Body) -> None:
         pressed = payloads.pressed(body)
+        if is_grave(pressed):
+            await self._grave(ack, pressed)
+            return
+        task = self._start(_answers(self.counter.pressed(pressed)))
+        await _in_time(task)
+        await ack()
+        self._start(_tell(task, pressed.response_url))
+
+    async def _grave(self, ack: AsyncAck, pressed: Pressed) -> None:
+        """Ask for the second confirmation first."""
+        task = self._start(_answer(self.confirming.ask(pressed)))
+        await _in_time(task)
+        await ack()
+        self._start(_whisper(task, pressed.response_url))
+
+    async def _confirmed(self, ack: AsyncAck, body: Body) -> None:
+        try:
+            pressed = confirmed(body)
+        except Refusal as refusal:
+            await ack(response_action="errors", errors={"code": refusal.detail})
+            return
         task = self._start(_answers(self.counter.pressed(pressed)))
         await _in_time(task)
         await ack()

@@ -88,6 +88,7 @@ class Pressed:
     clicker: Clicker
     line: str
     response_url: str
+    trigger: str  # opens one form, within 3 seconds
 
 
 def click(body: Mapping[str, Json]) -> Click:
@@ -100,7 +101,7 @@ def click(body: Mapping[str, Json]) -> Click:
     if not request_id or not digest:
         raise Malformed("This button belongs to no request.")
     return Click(
-        clicker=_clicker(body),
+        clicker=clicker(body),
         request_id=RequestId(request_id),
         digest=Digest(digest),
         trigger=str(body["trigger_id"]),
@@ -124,7 +125,7 @@ def in_pane(body: Mapping[str, Json]) -> tuple[Clicker, Pane]:
     found = pane(body)
     if found is None:
         raise Malformed("This button belongs to no home tab.")
-    return _clicker(body), found
+    return clicker(body), found
 
 
 def reaction(event: Mapping[str, Json]) -> Reaction:
@@ -140,7 +141,7 @@ def form(body: Mapping[str, Json]) -> Form:
     packed = json.loads(view["private_metadata"])
     what = packed["what"]
     return Form(
-        clicker=_clicker(body),
+        clicker=clicker(body),
         carried=Carried(**{**packed, "what": what if what == ASK else Verdict(what).value}),
         words=view["state"]["values"]["reason"]["words"]["value"],
     )
@@ -154,9 +155,10 @@ def typed(body: Mapping[str, Json]) -> Typed:
 def pressed(body: Mapping[str, Json]) -> Pressed:
     """Read a `block_actions` payload of an answer's button."""
     line = str(body["actions"][0].get("value", ""))
-    return Pressed(_clicker(body), line, str(body["response_url"]))
+    return Pressed(clicker(body), line, str(body["response_url"]), str(body["trigger_id"]))
 
 
-def _clicker(body: Mapping[str, Json]) -> Clicker:
+def clicker(body: Mapping[str, Json]) -> Clicker:
+    """Read who it was."""
     # An empty team is a team that is not ours.
     return Clicker(str(body["user"]["id"]), str(body["user"].get("team_id", "")))
