@@ -21,13 +21,14 @@ from bot.cli.policy import CHAPTER as POLICY
 from bot.cli.requests import CHAPTER as REQUESTS
 from bot.cli.running import RUNNING, TRYING
 from bot.cli.slack import CHAPTER as SLACK
+from bot.cli.teams import CHAPTER as TEAMS
 from bot.cli.terminal import Terminal
 from bot.core.errors import Refusal
 from bot.core.log import LogBroken
 from bot.core.policy import PolicyBroken
 from bot.settings import SettingsWrong
 
-CHAPTERS = (TRYING, RUNNING, POLICY, AGENTS, PEOPLE, SLACK, REQUESTS, AUDIT)
+CHAPTERS = (TRYING, RUNNING, POLICY, AGENTS, PEOPLE, SLACK, TEAMS, REQUESTS, AUDIT)
 REFUSED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 

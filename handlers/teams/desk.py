@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.core.card import Card, card
-from bot.core.errors import Malformed, Refusal
+from bot.core.errors import Malformed, Refusal, UnknownPerson
 from bot.core.terms import (
     Actor,
     ActorKind,
@@ -64,10 +64,25 @@ class Desk:
         """Run a line that somebody typed, or that a button below an answer stands for."""
         try:
             actor = await self.identity.actor(clicker)
+        except UnknownPerson as refusal:
+            return await self._of_nobody(clicker, line, refusal)
         except Refusal as refusal:
             await self.commands.refused(self._nobody(clicker), line, refusal)
             raise
         return await self.commands.run(actor, line)
+
+    async def _of_nobody(self, clicker: Clicker, line: str, refusal: UnknownPerson) -> Answer:
+        """Let a full member of our tenant link their account; anything else is refused."""
+        nobody, answer = self._nobody(clicker), None
+        try:
+            account = await self.identity.proven(clicker)
+            answer = await self.commands.stranger(nobody, account, line)
+        finally:
+            if answer is None:
+                await self.commands.refused(nobody, line, refusal)
+        if answer is None:
+            raise refusal
+        return answer
 
     async def open(self, click: Click) -> Answer:
         """Return the card of a request that stood as one line among many, for whoever may see it."""
@@ -76,8 +91,11 @@ class Desk:
         return Answer(cards=(await self._card(request),))
 
     async def typed(self, typed: Typed) -> Answer:
-        """Run what somebody wrote."""
-        return await self.run(typed.clicker, typed.line)
+        """Run what somebody wrote; whoever is mentioned in it becomes their name in the directory."""
+        line = typed.line
+        for shown, user in typed.mentions:
+            line = line.replace(shown, f"@{await self.identity.named(user, typed.clicker)}")
+        return await self.run(typed.clicker, line)
 
     def _works(self) -> dict[str, Work]:
         decided: dict[str, Work] = dict.fromkeys(VERDICTS, self._decide)

@@ -66,6 +66,20 @@ class Identity:
             raise NotReady("Teams does not say who you are right now; try again in a minute.") from error
         return self.account(clicker)
 
+    async def named(self, user: str, clicker: Clicker) -> str:
+        """Return the name of whom a mentioned account belongs to, or the account where it is nobody's.
+
+        Raises `NotReady` while Teams does not say who this is.
+        """
+        mentioned = Clicker(user, None, None, is_agentic=False, url=clicker.url, where=clicker.where)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                member = await self._heard_of(mentioned)
+        except (TimeoutError, Later, Never) as error:
+            raise NotReady("Teams does not say who that is right now; try again in a minute.") from error
+        account = f"{(member.tenant or '?').lower()}/{(member.object_id or user).lower()}"
+        return await self.accounts.person(Surface.TEAMS, account) or account
+
     def account(self, clicker: Clicker) -> str:
         """Return the account as the directory names it; one without an object id matches nobody."""
         return f"{self.tenant}/{clicker.object_id or clicker.id}"

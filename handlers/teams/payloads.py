@@ -46,6 +46,7 @@ class Typed:
 
     clicker: Clicker
     line: str
+    mentions: tuple[tuple[str, str], ...]  # how each stands in the line, and whose id in Teams it is
     is_personal: bool
 
 
@@ -81,9 +82,18 @@ def click(body: Mapping[str, Json]) -> Click:
 
 def typed(body: Mapping[str, Json]) -> Typed:
     """Read a message; what it says to mention us is no part of the line."""
-    line = BLANK.sub(" ", MENTION.sub(" ", str(body.get("text") or ""))).strip()
+    us = _part(body, "recipient").get("id")
+    text, others = str(body.get("text") or ""), []
+    for shown, mentioned in _mentions(body):
+        if mentioned == us:
+            text = text.replace(shown, " ")
+        elif shown in text:
+            others.append((BLANK.sub(" ", shown), mentioned))
+    line = BLANK.sub(" ", text).strip()
+    if not others:
+        line = BLANK.sub(" ", MENTION.sub(" ", line)).strip()
     is_personal = _part(body, "conversation").get("conversationType") == PERSONAL
-    return Typed(clicker(body), line.removeprefix("/").strip(), is_personal)
+    return Typed(clicker(body), line.removeprefix("/").strip(), tuple(others), is_personal)
 
 
 def clicker(body: Mapping[str, Json]) -> Clicker:
@@ -136,6 +146,18 @@ def renamed_team(body: Mapping[str, Json]) -> str | None:
     team = _part(channel_data, "team").get("id")
     changed = str(channel_data.get("eventType", "")).startswith(("channel", "team"))
     return team if changed and isinstance(team, str) else None
+
+
+def _mentions(body: Mapping[str, Json]) -> list[tuple[str, str]]:
+    entities = body.get("entities")
+    found = []
+    for entity in entities if isinstance(entities, list) else ():
+        if not isinstance(entity, dict) or entity.get("type") != "mention":
+            continue
+        shown, mentioned = entity.get("text"), _part(entity, "mentioned").get("id")
+        if isinstance(shown, str) and shown and isinstance(mentioned, str):
+            found.append((shown, mentioned))
+    return found
 
 
 def _part(whole: Mapping[str, Json], name: str) -> Mapping[str, Json]:
