@@ -17,7 +17,7 @@ from assent.refusals import (
     Unreachable,
     Withdrawn,
 )
-from assent.terms import Ask, Receipt, Request
+from assent.terms import Ask, Question, Receipt, Request
 from assent.webhook import Callback, Verifier
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Grant",
     "Misused",
     "NotApproved",
+    "Question",
     "Receipt",
     "Refused",
     "Request",

@@ -14,7 +14,7 @@ from typing import TypeVar
 from assent.line import Line
 from assent.refusals import Refused, Unreachable, Withdrawn
 from assent.strictly import Json, read_object, text
-from assent.terms import PENDING, Ask, Receipt, Request
+from assent.terms import PENDING, Ask, Question, Receipt, Request
 
 POLL = 25.0  # seconds of one long poll
 PATIENCE = 60.0  # seconds for which an act is tried again when the network or Assent is down
@@ -71,12 +71,38 @@ class Agent:
         Raises `Unreachable` when Assent is away until a minute after the request's deadline.
         """
         while request.state == PENDING:
-            over = (request.expires_at + OVERTIME).timestamp() - time.time()
-            query = {"wait": f"{poll:.0f}"}
-            path = f"/v1/requests/{request.id}"
-            patience = max(over, self._patience)
-            request = _request(self.line.call("GET", path, query=query, wait=poll, patience=patience))
+            request = self._poll(request, poll, {})
             yield request
+
+    def attend(
+        self, request: Request, answer: Callable[[Question], str | None], poll: float = POLL
+    ) -> Request:
+        """Return the request once it is decided; meanwhile have people's questions answered.
+
+        `answer` is called once for each question, and its words are shown to people as the agent's claim;
+        None leaves the question open.
+        """
+        heard: set[int] = set()
+        while True:
+            for question in request.questions:
+                if request.state == PENDING and question.answer is None and question.number not in heard:
+                    heard.add(question.number)
+                    if (words := answer(question)) is not None:
+                        request = self.answer(request, question.number, words)
+            if request.state != PENDING:
+                return request
+            request = self._poll(request, poll, {"questions": str(len(request.questions))})
+
+    def answer(self, request: Request, number: int, words: str) -> Request:
+        """Answer a question; people read the words as the agent's claim. The same answer again is one."""
+        told: Json = {"question": number, "text": words}
+        try:
+            raw = self.line.call("POST", f"/v1/requests/{request.id}/answers", told, patience=self._patience)
+        except Refused as refused:
+            if refused.slug not in ("already-decided", "too-late"):
+                raise
+            return self.show(request.id)  # it was decided before the answer arrived
+        return _request(raw)
 
     def redeem(self, request: Request, ask: Ask | None = None) -> Receipt:
         """Take leave to run an approved request, once. With `ask`, exactly that and nothing else.
@@ -98,6 +124,13 @@ class Agent:
         told: Json = {"status": status, "note": note, "output_digest": output_digest}
         path = f"/v1/requests/{request_id}/outcome"
         return _request(self.line.call("POST", path, told, patience=self._patience))
+
+    def _poll(self, request: Request, poll: float, more: dict[str, str]) -> Request:
+        over = (request.expires_at + OVERTIME).timestamp() - time.time()
+        query = {"wait": f"{poll:.0f}", **more}
+        path = f"/v1/requests/{request.id}"
+        patience = max(over, self._patience)
+        return _request(self.line.call("GET", path, query=query, wait=poll, patience=patience))
 
     def _jti(self, request: Request) -> str:
         query = {"request": request.id}

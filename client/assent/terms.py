@@ -55,6 +55,21 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What somebody wants to know before they decide; `asked_by` is None unless the policy reveals names."""
+
+    number: int
+    text: str
+    asked_by: str | None
+    answer: str | None
+
+    @classmethod
+    def read(cls, raw: Json) -> Question:
+        """Read a question of an answer; raises `ValueError`."""
+        return cls(int(raw["number"]), text(raw, "text"), raw.get("asked_by"), raw.get("answer"))
+
+
+@dataclass(frozen=True)
 class Request:
     """A request as it stood; `raw` is Assent's whole answer."""
 
@@ -78,6 +93,11 @@ class Request:
             page=text(raw, "links", "page"),
             raw=raw,
         )
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Return what people have asked, in the order of its numbers."""
+        return tuple(Question.read(one) for one in self.raw.get("questions", []))
 
     @property
     def waits_for(self) -> str:

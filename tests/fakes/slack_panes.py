@@ -51,7 +51,7 @@ def publish_view(state: State, arguments: Json) -> Json:
     check_types(view["blocks"])
     home = state.homes.setdefault(user, Home(f"V{state.next():08d}", user))
     _hold_hash(arguments, home.hash)
-    home.view, home.hash, home.seen = view, f"{state.next()}.{home.id}", False
+    home.view, home.hash = view, f"{state.next()}.{home.id}"
     return {"view": {"id": home.id, "hash": home.hash, **view}}
 
 
