@@ -144,6 +144,8 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
         viewing=made.viewing,
         reviewing=made.reviewing,
         breaking=made.breaking,
+        absences=made.absences,
+        linking=made.linking,
         entering=made.entering,
         auditing=made.auditing,
         store=made.store,

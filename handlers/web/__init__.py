@@ -5,19 +5,24 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.ports import Clock, Policies, Store
+from bot.services.absence import Absences
 from bot.services.auditing import Auditing
 from bot.services.breaking import Breaking
 from bot.services.entering import Entering
+from bot.services.linking import Linking
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.pace import Pace
 from handlers.render import Renderer
+from handlers.web.deputies import Deputies
 from handlers.web.desk import Desk
 from handlers.web.door import Door
 from handlers.web.glass import Glass
+from handlers.web.linking import Linkage
 from handlers.web.lists import Lists
 from handlers.web.live import Live
 from handlers.web.site import Site
+from handlers.web.standing import Me
 from handlers.web.static import Static
 from handlers.web.trail import Trail
 
@@ -28,6 +33,8 @@ def install(
     viewing: Viewing,
     reviewing: Reviewing,
     breaking: Breaking,
+    absences: Absences,
+    linking: Linking,
     entering: Entering,
     auditing: Auditing,
     store: Store,
@@ -60,6 +67,17 @@ def install(
     glass = Glass(site, breaking, desk)
     app.router.add_post("/requests/{id}/break-glass", site.private(glass.break_glass))
     app.router.add_post("/requests/{id}/glass-review", site.private(glass.review))
+    deputies, me, linkage = (
+        Deputies(site, reviewing, desk),
+        Me(site, absences, linking),
+        Linkage(site, linking),
+    )
+    app.router.add_post("/requests/{id}/delegate", site.private(deputies.delegate))
+    app.router.add_get("/me", site.private(me.show))
+    app.router.add_post("/me", site.private(me.change))
+    app.router.add_get("/link", site.public(linkage.show))
+    app.router.add_post("/link", site.private(linkage.open))
+    app.router.add_post("/link/confirm", site.private(linkage.confirm))
     app.router.add_get("/audit", site.private(trail.show))
     app.router.add_get("/audit/{id}", site.private(trail.of_request))
     app.router.add_get("/audit/{id}/proof", site.private(trail.proof))

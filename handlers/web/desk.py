@@ -153,6 +153,9 @@ def _standing(found: Request, visitor: Visitor, waiting: bool) -> str:
     before = counted(found).get(visitor.name)
     if before is not None:
         return "You approved this." if before.verdict is Verdict.APPROVE else "You denied this."
+    spoken = [one.person for one in counted(found).values() if one.giver == visitor.name]
+    if spoken:
+        return f"{spoken[0]} has spoken in your place."
     if not waiting:
         return "There is nothing left to decide here."
     if _is_side(found, visitor):

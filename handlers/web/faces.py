@@ -11,6 +11,7 @@ from bot.core.literal import visible
 from bot.core.machine import counted
 from bot.core.policy import Directory
 from bot.core.terms import (
+    Delegation,
     GroupName,
     Look,
     PersonName,
@@ -111,6 +112,7 @@ def story(request: Request, directory: Directory) -> list[Moment]:
     moments += [moment for one in request.questions for moment in _questioned(one, asked, directory)]
     moments += [_looked(look, directory) for look in request.looks]
     moments += _glass(request, directory)
+    moments += [_delegated(one, directory) for one in request.delegations]
     moments += _ending(request)
     moments += _running(request, directory)
     return sorted(moments, key=lambda moment: moment.at)
@@ -133,8 +135,9 @@ def _reviewed(review: Review, directory: Directory) -> Moment:
     who = face(review.person, directory)
     verb = {Verdict.APPROVE: "approved", Verdict.DENY: "denied", Verdict.COMMENT: "commented"}[review.verdict]
     text = visible(review.reason)[0] if review.reason else None
+    whose = f" for {face(review.giver, directory).title}" if review.giver else ""
     return Moment(
-        review.at, review.verdict.value, who, f"{who.title} {verb}", text, SURFACES[review.by.surface]
+        review.at, review.verdict.value, who, f"{who.title} {verb}{whose}", text, SURFACES[review.by.surface]
     )
 
 
@@ -164,6 +167,11 @@ def _glass(request: Request, directory: Directory) -> Iterator[Moment]:
         found = "proper" if glass.proper else "not proper"
         words = visible(glass.words or "")[0]
         yield Moment(glass.reviewed_at, "comment", admin, f"{admin.title} found that {found}", words)
+
+
+def _delegated(one: Delegation, directory: Directory) -> Moment:
+    giver, deputy = face(one.giver, directory), face(one.deputy, directory)
+    return Moment(one.at, "delegated", giver, f"{giver.title} asked {deputy.title} to decide in their place")
 
 
 def _ending(request: Request) -> Iterator[Moment]:

@@ -254,6 +254,8 @@ def _app(made: Parts, development: bool) -> web.Application:
         viewing=made.viewing,
         reviewing=made.reviewing,
         breaking=made.breaking,
+        absences=made.absences,
+        linking=made.linking,
         entering=made.entering,
         auditing=made.auditing,
         store=made.store,

@@ -1,0 +1,90 @@
+"""How somebody stands: when they are away, who stands in, their quiet hours, the accounts they linked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from bot.core.errors import Malformed, Refusal, Unknown
+from bot.core.terms import PersonName
+from bot.services.absence import Absences
+from bot.services.linking import Linking
+from handlers import record
+from handlers.problems import status
+from handlers.web.shield import HEADERS, ForeignForm, read_form, require_own_form
+from handlers.web.site import Site, Visitor
+
+Form = dict[str, str]
+
+
+class Me:
+    """The page about oneself."""
+
+    def __init__(self, site: Site, absences: Absences, linking: Linking) -> None:
+        self._site = site
+        self._absences = absences
+        self._linking = linking
+
+    async def show(self, _request: web.Request, visitor: Visitor) -> web.Response:
+        """Show how one stands."""
+        return await self._page(visitor, None)
+
+    async def change(self, request: web.Request, visitor: Visitor) -> web.Response:
+        """Do what one form of the page asks."""
+        form = await read_form(request)
+        try:
+            require_own_form(request, form, visitor.session, self._site.public_url)
+            await self._do(form, visitor)
+        except ForeignForm as refusal:
+            await record.keep(request, refusal, visitor.actor())
+            return self._site.refused(refusal, visitor)
+        except Refusal as refusal:
+            await record.keep(request, refusal, visitor.actor())
+            return await self._page(visitor, refusal)
+        return web.Response(status=303, headers=HEADERS | {"Location": "/me"})
+
+    async def _do(self, form: Form, visitor: Visitor) -> None:
+        name, by = visitor.name, visitor.actor()
+        match form.get("do"):
+            case "away":
+                deputy = form.get("deputy", "").strip()
+                until_at = _instant(form.get("until", ""), form.get("zone", ""))
+                await self._absences.away(name, until_at, PersonName(deputy) if deputy else None, by)
+            case "back":
+                await self._absences.back(name, by)
+            case "quiet":
+                hours = form.get("from", ""), form.get("until", "")
+                await self._absences.quiet(name, *hours, form.get("zone", "").strip(), by)
+            case "loud":
+                await self._absences.loud(name, by)
+            case "unlink":
+                await self._unlink(form.get("account", ""), visitor)
+            case _:
+                raise Malformed("This form is of another version; open the page again.")
+
+    async def _unlink(self, named: str, visitor: Visitor) -> None:
+        surface, _, account = named.partition(" ")
+        own = await self._linking.linked(visitor.name)
+        if (surface, account) not in {(one.surface, one.account) for one in own}:
+            raise Unknown("You have linked no such account.")
+        await self._linking.unlink(surface, account, visitor.actor())
+
+    async def _page(self, visitor: Visitor, refusal: Refusal | None) -> web.Response:
+        standing = await self._absences.standing(visitor.name)
+        values = {
+            "standing": standing,
+            "zone": standing.quiet.tz if standing.quiet else "UTC",
+            "linked": await self._linking.linked(visitor.name),
+            "refusal": refusal,
+        }
+        return self._site.page("me", visitor, values, status(refusal) if refusal else 200)
+
+
+def _instant(text: str, zone: str) -> datetime:
+    """Return the instant of a form's date and time in a zone; raises `Malformed`."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone.strip() or "UTC")).astimezone(UTC)
+    except (ValueError, OSError, KeyError, OverflowError) as error:
+        raise Malformed("Say until when as a date and a time, and in which zone: Europe/Paris.") from error
