@@ -12,11 +12,14 @@ from bot.services.withdrawing import Withdrawing
 from handlers.commands import Desk, Finder, Finding, Vocabulary, Word
 from handlers.commands.agents import Agents
 from handlers.commands.checkup import Doctor, Stats
+from handlers.commands.glass import Glass
 from handlers.commands.log import Log
 from handlers.commands.people import People
 from handlers.commands.policy import Policy
+from handlers.commands.presence import Presence
 from handlers.commands.requests import Requests
 from handlers.commands.stopping import Deliveries, Stopping
+from handlers.commands.tying import Tying
 
 Examine = Callable[[], AsyncIterator[Finding]]
 
@@ -27,9 +30,13 @@ def desk_of(made: Parts, reload: Callable[[], Awaitable[None]], examine: Examine
     finder = Finder(made.viewing, clock, made.public_url)
     withdrawing = Withdrawing(store, policies, clock)
     limiting, explaining = Limiting(store, clock), Explaining(store, policies, clock, made.keys)
+    tying = Tying(made.linking, made.public_url)
     chapters: list[tuple[Word, ...]] = [
         Requests(finder, made.viewing, withdrawing, made.admin).words(),
+        Presence(made.absences, made.reviewing, finder, clock).words(),
         People(policies, made.entering, made.public_url).words(),
+        tying.words(),
+        Glass(made.breaking, finder).words(),
         Log(made.auditing, finder).words(),
         Stats(Counting(store, clock)).words(),
         Policy(policies, explaining, finder, clock, reload).words(),
@@ -39,4 +46,4 @@ def desk_of(made: Parts, reload: Callable[[], Awaitable[None]], examine: Examine
         Doctor(examine).words() if examine else (),
     ]
     words = tuple(word for chapter in chapters for word in chapter)
-    return Desk(Vocabulary(words), store, policies, clock)
+    return Desk(Vocabulary(words), store, policies, clock, tying)

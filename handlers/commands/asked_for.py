@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.core.action import CODE_DIGITS, code
 from bot.core.card import Card, card
 from bot.core.errors import Conflict, Unknown
 from bot.core.literal import visible
@@ -18,8 +19,8 @@ from handlers.commands.words import Asked
 from handlers.render import duration
 
 ID = re.compile(r"req_[0-9a-f]{32}")
-CODE = re.compile(r"[0-9a-f]{8}")
-AS_CODE = "Name the request by the code on its card (8 letters and digits) or by its id (req_…)."
+CODE = re.compile(rf"[0-9a-f]{{{CODE_DIGITS}}}")
+AS_CODE = f"Name the request by the code on its card ({CODE_DIGITS} letters and digits) or by its id (req_…)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _row(request: Request, now: datetime) -> Row:
         visible(request.plan.title)[0],
         state,
         visible(request.subject.agent)[0],
-        request.digest[:8],
+        code(request.digest),
         f"{duration(now - request.created_at)} ago",
     )
     return Row(cells, (Act("Open", f"show {request.id}"),))

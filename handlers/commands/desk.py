@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.core.card import Card
 from bot.core.errors import Refusal, UnknownPerson
 from bot.core.terms import Actor, Change, Entry, EntryKind, PersonName
 from bot.ports import Clock, Policies, Store
 from handlers.commands.answers import Answer
+from handlers.commands.tying import Tying
 from handlers.commands.words import Asked, Trace, Vocabulary, Word, examples, overview, unknown
 
 LINE_MAX = 3000  # characters of a command; a reason is shorter, and chats cut longer ones anyway
@@ -16,13 +20,19 @@ KEPT_MAX = 500  # characters of what was typed, in the entry
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Does what people ask for. `prefix` is what a chat puts before each word: `/assent ` in Slack."""
+    """Does what people ask for.
+
+    `prefix` is what a chat puts before each word: `/assent ` in Slack. `shows_all` says whether it shows a
+    card whole; `tying` is there for accounts that are nobody's yet.
+    """
 
     vocabulary: Vocabulary
     store: Store
     policies: Policies
     clock: Clock
+    tying: Tying
     prefix: str = ""
+    shows_all: Callable[[Card], bool] = operator.attrgetter("complete")
 
     async def run(self, actor: Actor, line: str) -> Answer:
         """Do what a person typed; mentions are `@name` of the directory by now. Raises the `Refusal`.
@@ -43,7 +53,14 @@ class Desk:
         if read is None:
             said = [w for w in self.vocabulary.beginning(line) if w.role.held_by(person)]
             return examples(said, self.prefix) if said else self._unknown(line, actor)
-        return await self._do(Asked(actor, person, *read, self.prefix))
+        return await self._do(Asked(actor, person, *read, self.prefix, self.shows_all))
+
+    async def stranger(self, actor: Actor, shown: str, line: str) -> Answer | None:
+        """Answer what an account may type that is nobody's yet; None for anything else.
+
+        `actor.name` is empty, its account proven; `shown` is how the chat calls it. Raises the `Refusal`.
+        """
+        return await self.tying.answer(actor, shown, line, self.prefix)
 
     async def refused(self, actor: Actor, line: str, refusal: Refusal) -> None:
         """Put on record that somebody who is nobody here typed what only some may; `actor.name` is empty."""
@@ -58,7 +75,7 @@ class Desk:
                 raise word.role.refusal()
             answer = await word.work(asked)
         except Refusal as refusal:
-            if word.trace is not Trace.NONE:
+            if word.trace is not Trace.NONE and not refusal.on_record:
                 await self._record(asked.actor, word, asked.rest, refusal)
             raise
         if word.trace is Trace.ALWAYS:
@@ -71,6 +88,8 @@ class Desk:
         now = self.clock.now()
         entry = Entry(kind=EntryKind.ADMIN, at=now, by=actor, facts=facts, private=private)
         await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
+        if refusal is not None:
+            refusal.on_record = True
 
     def _unknown(self, line: str, actor: Actor) -> Answer:
         person = self.policies.current().directory.people[PersonName(actor.name)]

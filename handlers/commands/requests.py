@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.core.action import code
 from bot.core.literal import visible
 from bot.core.terms import Request, State
 from bot.services.admin import Admin
@@ -88,7 +89,7 @@ class Requests:
         found = await self.finder.all(asked, asked.one())
         if len(found) == 1:
             return Answer(cards=(await self.finder.card(found[0]),))
-        return self._listed(f"Identical requests with code {found[0].digest[:8]}", found, "/history")
+        return self._listed(f"Identical requests with code {code(found[0].digest)}", found, "/history")
 
     async def history(self, asked: Asked) -> Answer:
         """Show what this person decided, or what the log holds of one request."""
@@ -101,15 +102,15 @@ class Requests:
 
     async def cancel(self, asked: Asked) -> Answer:
         """Cancel a pending request."""
-        code, reason = asked.first()
-        request = await self.finder.one(asked, code)
+        named, reason = asked.first()
+        request = await self.finder.one(asked, named)
         after = await self.withdrawing.cancel(request.id, asked.person.name, reason or None, asked.actor)
         return _stopped(after)
 
     async def revoke(self, asked: Asked) -> Answer:
         """Cancel a pending request, or revoke an unused grant."""
-        code, reason = asked.first()
-        request = await self.finder.one(asked, code)
+        named, reason = asked.first()
+        request = await self.finder.one(asked, named)
         return _stopped(await self.admin.revoke(request.id, reason or None, asked.actor))
 
     def _listed(self, title: str, found: Sequence[Request], page: str) -> Answer:
@@ -131,13 +132,13 @@ def _states(asked: Asked) -> tuple[State, ...]:
 
 def _stopped(after: Request) -> Answer:
     text = (
-        f"{visible(after.plan.title)[0]} (code {after.digest[:8]}) is {after.state.value}; it will not run."
+        f"{visible(after.plan.title)[0]} (code {code(after.digest)}) is {after.state.value}; it will not run."
     )
     return told(text, Tone.GOOD)
 
 
 def _story(request: Request) -> Answer:
-    lines = (Line(f"{request.state.value}, code {request.digest[:8]}, {request.id}"),)
+    lines = (Line(f"{request.state.value}, code {code(request.digest)}, {request.id}"),)
     moments = sorted(_moments(request), key=lambda moment: moment[0])
     rows = tuple(Row((f"{at:%Y-%m-%d %H:%M:%S}", visible(what)[0])) for at, what in moments)
     title, table = visible(request.plan.title)[0], Table(("WHEN (UTC)", "WHAT"), rows)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from bot.core.errors import Forbidden, Malformed, NotAnAdmin, NotAnAuditor
+from bot.core.card import Card
+from bot.core.errors import Forbidden, Malformed, NotAHolder, NotAnAdmin, NotAnAuditor
 from bot.core.terms import Actor, Person
 from handlers.commands.answers import Act, Answer, Line, Tone
 
@@ -18,6 +19,7 @@ class Role(StrEnum):
     ANYONE = "everybody"
     AUDITOR = "auditors"  # and admins
     ADMIN = "admins"
+    BREAK_GLASS = "holders of break-glass"
 
     def held_by(self, person: Person) -> bool:
         """Say whether the directory gives this person the role."""
@@ -28,10 +30,18 @@ class Role(StrEnum):
                 return person.auditor or person.admin
             case Role.ADMIN:
                 return person.admin
+            case Role.BREAK_GLASS:
+                return person.break_glass
 
     def refusal(self) -> Forbidden:
         """Return what somebody without the role is told."""
-        return NotAnAuditor() if self is Role.AUDITOR else NotAnAdmin()
+        match self:
+            case Role.AUDITOR:
+                return NotAnAuditor()
+            case Role.BREAK_GLASS:
+                return NotAHolder()
+            case _:
+                return NotAnAdmin()
 
 
 class Trace(StrEnum):
@@ -44,13 +54,17 @@ class Trace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command as somebody typed it: `rest` is what follows the word, as it was typed."""
+    """A command as somebody typed it: `rest` is what follows the word, as it was typed.
+
+    `shows_all` says whether the chat in which it was typed can show a card whole.
+    """
 
     actor: Actor
     person: Person
     word: Word
     rest: str
     prefix: str
+    shows_all: Callable[[Card], bool]
 
     def wrong(self, why: str = "") -> Malformed:
         """Return how the word is used, as the refusal of what was typed."""
@@ -127,12 +141,12 @@ def overview(words: Iterable[Word], person: Person, prefix: str) -> Answer:
     """Return everything this person may say, by role."""
     lines: list[Line] = []
     held = list(words)
-    for role, heading in ((Role.ANYONE, ""), (Role.AUDITOR, "For auditors"), (Role.ADMIN, "For admins")):
+    for role in Role:
         own = [word for word in held if word.role is role]
         if not own or not role.held_by(person):
             continue
-        if heading:
-            lines += [Line(""), Line("", name=heading)]
+        if role is not Role.ANYONE:
+            lines += [Line(""), Line("", name=f"For {role.value}")]
         lines += [Line(word.does, name=prefix + word.usage, code=True) for word in own]
     lines += [Line(""), Line("Approve or deny on the cards themselves; View full shows all that would run.")]
     example = f"{prefix}help {'freeze' if person.admin else 'list'}"

@@ -14,7 +14,7 @@ from handlers.slack.limits import HEADER_TEXT_MAX
 
 MESSAGES_MAX = 5  # a response_url takes no more
 PART_TEXT_MAX = 6000  # characters of one message; below `limits.MESSAGE_TEXT_MAX`, with room for the rest
-PART_PIECES_MAX = 24  # each is at most two blocks, of 50
+PART_BLOCKS_MAX = 48  # of 50; a title is one, too
 LINE_MAX = 1500  # characters
 CELL_MAX, LAST_CELL_MAX = 32, 60  # characters of a table's cell; the last column holds reasons
 ENTRY_MAX = 600  # characters of a row that is shown as an entry
@@ -41,6 +41,10 @@ class Piece:
         said = sum(len(line.name) + len(line.text) + len(line.url) + 4 for line in self.lines)
         entry = sum(map(len, self.entry or ()))
         return said + len(self.quiet) + len(self.grid) + entry + sum(len(act.label) for act in self.acts)
+
+    def blocks(self) -> int:
+        """Return how many blocks it takes: several acts of an entry stand below it."""
+        return 2 if self.entry and len(self.acts) > 1 else 1
 
 
 def messages(answer: Answer, renderer: Renderer) -> list[Message]:
@@ -87,11 +91,7 @@ def _pieces(answer: Answer) -> Iterator[Piece]:
 def _acts(acts: Sequence[Act]) -> tuple[Act, ...]:
     """Return what Slack takes of them: a command that is too long for a button can still be typed."""
     return tuple(
-        replace(
-            act,
-            label=clip(act.label, LABEL_MAX),
-            confirm=clip(act.confirm, CONFIRM_MAX) if act.confirm else None,
-        )
+        replace(act, label=clip(act.label, LABEL_MAX), confirm=act.confirm and clip(act.confirm, CONFIRM_MAX))
         for act in acts
         if len(act.command) <= COMMAND_MAX
     )
@@ -158,7 +158,9 @@ def _parts(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     part: list[Piece] = []
     room = PART_TEXT_MAX
     for piece in pieces:
-        if part and (piece.size() > room or len(part) >= PART_PIECES_MAX):
+        if part and (
+            piece.size() > room or sum(one.blocks() for one in part) + piece.blocks() > PART_BLOCKS_MAX
+        ):
             yield part
             part, room = [], PART_TEXT_MAX
         part.append(piece)

@@ -11,13 +11,20 @@ from typing import Any
 import pytest
 
 from bot.app.desk import desk_of
-from bot.core.terms import Actor, ActorKind, Proof, Surface
+from bot.core.terms import Actor, ActorKind, Person, PersonName, Proof, Surface
 from bot.doctor.finding import Finding, bad, good, warn
 from handlers.commands import Answer, Desk
 from tests.fixtures.policy import DIRECTORY, write_policy
 from tests.world import World, a_world
 
-PEOPLE = DIRECTORY.replace("ana: {", "ana: {title: Ana Castell, deputies: [bo], ") + "au: {auditor: true}\n"
+PEOPLE = (
+    DIRECTORY.replace("ana: {", "ana: {title: Ana Castell, deputies: [bo], ")
+    + """\
+au: {auditor: true}
+gil: {break_glass: true}
+hal: {admin: true}
+"""
+)
 
 
 @dataclass
@@ -33,6 +40,10 @@ class Counter:
         account = f"T0ASSENT/U0{person.upper()}"
         actor = Actor(ActorKind.PERSON, person, Surface.SLACK, account, Proof.SIGNATURE)
         return await self.desk.run(actor, line)
+
+    def person(self, name: str) -> Person:
+        """Return somebody as the directory has them."""
+        return self.world.running.parts.policies.current().directory.people[PersonName(name)]
 
     async def entries(self) -> list[dict[str, Any]]:
         """Return what the log holds of commands."""

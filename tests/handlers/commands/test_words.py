@@ -17,7 +17,7 @@ from tests.handlers.commands.conftest import Counter, text
 
 async def asked(counter: Counter, **parts: Any) -> dict[str, Any]:
     """Ask for a migration of production, for ed, whose agent it is, unless told."""
-    parameters = {"env": "prod", "sql": "ALTER TABLE x", "rows": 3} | parts
+    parameters: dict[str, Any] = {"env": "prod", "sql": "ALTER TABLE x", "rows": 3} | parts
     return await counter.world.agent.asks("db.migrate", **parameters)
 
 
@@ -211,7 +211,7 @@ async def test_no_dead_letters_is_good_news(counter: Counter) -> None:
 async def test_the_policy_in_force_is_shown(counter: Counter) -> None:
     said = text(await counter.types("au", "policy show"))
     assert "prod-migrate | require_approval | db.migrate" in said
-    assert "2 actions, 4 rules, 6 people" in said
+    assert "2 actions, 4 rules, 8 people" in said
 
 
 async def test_explain_asks_the_policy_as_it_is_now_about_an_old_ask(counter: Counter) -> None:

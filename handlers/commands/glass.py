@@ -1,0 +1,98 @@
+"""break-glass, glass-review: the emergency, and what an admin says of it afterwards.
+
+1. `break-glass CODE REASON` shows all that would run, and does nothing yet.
+2. The button under it asks once more, and carries the digest of what was shown.
+3. Only then is the glass broken; who may is asked then, and every refusal is on record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.action import code
+from bot.core.errors import Malformed, MustReadAll
+from bot.core.literal import visible
+from bot.core.terms import Digest
+from bot.services.breaking import Breaking
+from handlers.commands.answers import Act, Answer, Line, Style, Tone
+from handlers.commands.asked_for import Finder
+from handlers.commands.words import Asked, Role, Trace, Word
+
+CONFIRM = "confirm"
+REASON_MAX = 1500  # characters; a button carries it
+WARNING = "This approves it by you alone. Every admin is told now, and one of them reviews it within a day."
+
+
+@dataclass(frozen=True, slots=True)
+class Glass:
+    """Words about emergencies."""
+
+    breaking: Breaking
+    finder: Finder
+
+    def words(self) -> tuple[Word, ...]:
+        """Return them."""
+        return (
+            Word(
+                "break-glass",
+                "break-glass CODE REASON",
+                "approve alone, in an emergency; admins are told and review it",
+                ("break-glass 3f9a0c1b the shop is down and nobody answers",),
+                self.break_glass,
+                Role.BREAK_GLASS,
+                Trace.REFUSALS,
+            ),
+            Word(
+                "glass-review",
+                "glass-review CODE proper|improper WORDS",
+                "say whether glass was broken for a good reason",
+                ("glass-review 3f9a0c1b proper the shop was down indeed",),
+                self.review,
+                Role.ADMIN,
+                Trace.REFUSALS,
+            ),
+        )
+
+    async def break_glass(self, asked: Asked) -> Answer:
+        """Show what would run (1), or break the glass over exactly that (3)."""
+        named, rest = asked.first()
+        if named == CONFIRM:
+            return await self._broken(asked, rest)
+        if not rest:
+            raise asked.wrong("An emergency needs its reason: the admins read it.")
+        if len(rest) > REASON_MAX:
+            raise Malformed(f"A reason has at most {REASON_MAX:,} characters.")
+        request = await self.finder.one(asked, named)
+        shown = await self.finder.card(request)
+        if not asked.shows_all(shown):
+            raise MustReadAll(f"This chat cannot show all that would run; break the glass at {shown.page}")
+        command = f"{asked.word.name} {CONFIRM} {request.id} {request.digest} {rest}"
+        confirm = f"{WARNING} Code {code(request.digest)}."
+        return Answer(
+            lines=(Line(WARNING, tone=Tone.WARN), Line(visible(rest)[0], name="Your reason")),
+            cards=(shown,),
+            acts=(Act("Break the glass", command, Style.DANGER, confirm),),
+        )
+
+    async def review(self, asked: Asked) -> Answer:
+        """Record what an admin found."""
+        named, rest = asked.first()
+        found, _, words = rest.partition(" ")
+        if found.lower() not in ("proper", "improper") or not words.strip():
+            raise asked.wrong()
+        request = await self.finder.one(asked, named)
+        proper = found.lower() == "proper"
+        await self.breaking.review(request.id, asked.person.name, proper, words.strip(), asked.actor)
+        return Answer(lines=(Line(f"On record: {found.lower()}.", tone=Tone.GOOD),))
+
+    async def _broken(self, asked: Asked, rest: str) -> Answer:
+        words = rest.split(None, 2)
+        if len(words) != 3:
+            raise asked.wrong()
+        request = await self.finder.one(asked, words[0])
+        complete = asked.shows_all(await self.finder.card(request))
+        after = await self.breaking.break_glass(
+            request.id, asked.person.name, words[2], Digest(words[1]), asked.actor, complete
+        )
+        text = f"Glass broken: {visible(after.plan.title)[0]} ({code(after.digest)}) is {after.state.value}."
+        return Answer(lines=(Line(text, tone=Tone.WARN), Line("Every admin is told now.")))
