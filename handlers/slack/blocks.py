@@ -31,7 +31,7 @@ QUESTIONS_MAX = 2  # the latest
 QUESTION_MAX, ANSWER_MAX = 200, 400  # characters of a question, of its answer
 LOOKING_MAX = 2
 # What stands behind the dots, so that the card stays calm; and the word that a press of it carries.
-MORE = {Button.COMMENT: "comment", Button.ASK: "ask", Button.LOOK: "look"}
+MORE = {Button.COMMENT: "comment", Button.ASK: "ask", Button.LOOK: "look", Button.DELEGATE: "delegate"}
 ALIKE_MAX = 4  # identical requests named one by one
 
 Block = dict[str, Json]

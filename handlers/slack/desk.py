@@ -15,6 +15,7 @@ from bot.core.terms import (
     Entry,
     EntryKind,
     Json,
+    PersonName,
     Proof,
     ReasonRule,
     Request,
@@ -28,7 +29,7 @@ from handlers.render import Renderer
 from handlers.slack.blocks import clip, escaped, fit
 from handlers.slack.identity import Clicker, Identity, person
 from handlers.slack.limits import INPUT_TEXT_MAX
-from handlers.slack.payloads import ASK, Carried, Click, Form
+from handlers.slack.payloads import ASK, DELEGATE, Carried, Click, Form
 from handlers.slack.troubles import repeatable
 from handlers.slack.workspace import Workspace
 
@@ -71,6 +72,8 @@ class Desk:
                 await self._ask_for(click, Verdict.COMMENT)
             case "ask":
                 await self._ask_for(click, ASK)
+            case "delegate":
+                await self._ask_for(click, DELEGATE)
             case "look":
                 await self.look(click)
             case _:
@@ -94,6 +97,9 @@ class Desk:
         actor = await self.actor(form.clicker, request, carried.what)
         if carried.what == ASK:
             await self.reviewing.ask(request.id, person(actor), form.words or "", actor)
+        elif carried.what == DELEGATE:
+            deputy = PersonName(await self.identity.named(form.words or ""))
+            await self.reviewing.delegate(request.id, person(actor), deputy, actor)
         else:
             await self._decide(request, actor, Verdict(carried.what), form.words, carried.digest)
 

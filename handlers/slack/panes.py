@@ -14,7 +14,7 @@ from bot.services.viewing import Viewing
 from handlers.slack.blocks import clip, message
 from handlers.slack.desk import Desk
 from handlers.slack.home import Home
-from handlers.slack.identity import Clicker
+from handlers.slack.identity import Clicker, person
 from handlers.slack.payloads import Click, Pane
 from handlers.slack.troubles import repeatable
 
@@ -32,9 +32,10 @@ class Panes:
     home: Home
 
     async def open(self, click: Click) -> None:
-        """Show a request with its buttons."""
+        """Show a request with its buttons to whoever may see it."""
         request = await self.desk.store.get(click.request_id)
-        await self.desk.actor(click.clicker, request, "open")
+        actor = await self.desk.actor(click.clicker, request, "open")
+        request = await self.viewing.see(request.id, person(actor))
         view = await self._view(request, "")
         try:
             with repeatable():

@@ -10,7 +10,7 @@ from bot.core.errors import Malformed
 from bot.core.terms import Digest, Json, RequestId, Verdict
 from handlers.slack.identity import Clicker
 
-ASK = "ask"  # a form for a question, beside those for verdicts
+ASK, DELEGATE = "ask", "delegate"  # forms beside those for verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Carried:
 
     request_id: RequestId
     digest: Digest
-    what: str  # a verdict, or `ask`
+    what: str  # a verdict, `ask` or `delegate`
     response_url: str
     pane: str = ""  # the modal beneath, which shows the request
 
@@ -59,7 +59,7 @@ class Form:
 
     clicker: Clicker
     carried: Carried
-    words: str | None
+    words: str | None  # or the `U…` of who was chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,15 @@ def form(body: Mapping[str, Json]) -> Form:
     what = packed["what"]
     return Form(
         clicker=clicker(body),
-        carried=Carried(**{**packed, "what": what if what == ASK else Verdict(what).value}),
-        words=view["state"]["values"]["reason"]["words"]["value"],
+        carried=Carried(**{**packed, "what": what if what in (ASK, DELEGATE) else Verdict(what).value}),
+        words=_filled(view["state"]["values"]["reason"]["words"]),
     )
+
+
+def _filled(element: Mapping[str, Json]) -> str | None:
+    """Read what was typed or who was chosen; raises `KeyError` for anything else."""
+    found = element["selected_user"] if element.get("type") == "users_select" else element["value"]
+    return None if found is None else str(found)
 
 
 def typed(body: Mapping[str, Json]) -> Typed:

@@ -99,7 +99,7 @@ class Desk:
 
     def _works(self) -> dict[str, Work]:
         decided: dict[str, Work] = dict.fromkeys(VERDICTS, self._decide)
-        return {**decided, "ask": self._ask, "look": self._look}
+        return {**decided, "ask": self._ask, "look": self._look, "delegate": self._delegate}
 
     async def _decide(self, click: Click, request: Request, actor: Actor) -> Request:
         # Whether the card showed everything follows from the request, not from which buttons it had.
@@ -114,6 +114,10 @@ class Desk:
 
     async def _look(self, click: Click, request: Request, actor: Actor) -> Request:  # noqa: ARG002  # as the others
         return await self.reviewing.look(request.id, person(actor), actor)
+
+    async def _delegate(self, click: Click, request: Request, actor: Actor) -> Request:
+        deputy = PersonName((click.words or "").strip().lstrip("@"))
+        return await self.reviewing.delegate(request.id, person(actor), deputy, actor)
 
     async def _card(self, request: Request) -> Card:
         roster = await self.policies.roster(request, await self.store.registry())

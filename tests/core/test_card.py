@@ -364,6 +364,7 @@ def test_buttons_go_at_the_deadline_even_if_the_sweep_is_late() -> None:
         Button.COMMENT,
         Button.ASK,
         Button.LOOK,
+        Button.DELEGATE,
         Button.VIEW,
     )
     assert late.buttons == (Button.VIEW,)

@@ -228,6 +228,9 @@ def _input(block: Json, code: str, where: str) -> None:
     if "hint" in block:
         _text(block["hint"], 2000, code, f"{where}/hint", plain=True)
     element = block.get("element", {})
+    if element.get("type") == "users_select":
+        _known(element, {"type", "action_id", "initial_user", "placeholder"}, code, where)
+        return
     keys = {"type", "action_id", "multiline", "max_length", "min_length", "initial_value", "placeholder"}
     _known(element, keys, code, where)
     _require(element.get("type") == "plain_text_input", code, f"{where}/element")

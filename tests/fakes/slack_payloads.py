@@ -75,7 +75,7 @@ def view_submission(state: State, modal: Modal, words: str | None) -> Json:
     view = modal.view
     values = {
         block["block_id"]: {
-            block["element"]["action_id"]: {"type": block["element"]["type"], "value": words},
+            block["element"]["action_id"]: _filled(block["element"]["type"], words),
         }
         for block in view["blocks"]
         if block["type"] == "input"
@@ -131,6 +131,10 @@ def reaction(state: State, user: str, message: Message, emoji: str) -> Json:
         "item_user": BOT_USER,
         "event_ts": state.ts(),
     }
+
+
+def _filled(kind: str, words: str | None) -> Json:
+    return {"type": kind, "selected_user" if kind == "users_select" else "value": words}
 
 
 def pane_actions(state: State, pane: Home | Modal, action: Json, trigger: str) -> Json:

@@ -131,4 +131,4 @@ def _buttons(request: Request, now: datetime, complete: bool) -> tuple[Button, .
     if not _waits(request, now):
         return (Button.VIEW,)
     approve = Button.APPROVE if complete else Button.REVIEW_FULL
-    return (approve, Button.DENY, Button.COMMENT, Button.ASK, Button.LOOK, Button.VIEW)
+    return (approve, Button.DENY, Button.COMMENT, Button.ASK, Button.LOOK, Button.DELEGATE, Button.VIEW)

@@ -27,6 +27,7 @@ class Button(StrEnum):
     COMMENT = "Comment"
     ASK = "Ask for information"
     LOOK = "I'm looking"
+    DELEGATE = "Delegate"
     VIEW = "View full"
     REVIEW_FULL = "Review full"  # instead of Approve when the card cannot show everything
 

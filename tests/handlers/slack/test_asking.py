@@ -28,7 +28,7 @@ async def asks(slack: FakeSlack, card: CardView, user: str, words: str) -> None:
 
 async def test_what_is_not_yes_or_no_stands_behind_the_dots(card: CardView) -> None:
     assert card.buttons == ["Approve", "Deny", "View full"]
-    assert card.more == ["Comment", ASK, LOOK]
+    assert card.more == ["Comment", ASK, LOOK, "Delegate"]
 
 
 async def test_the_agent_gets_the_question_and_its_answer_appears_on_the_card_and_in_the_thread(
@@ -97,6 +97,26 @@ async def test_the_second_look_is_refused_and_so_is_that_of_who_may_not_decide(
     await world.settle()
     assert "ana is looking" in card.text
     assert len(card.thread) == 1
+
+
+async def test_who_is_chosen_decides_in_an_approvers_place(
+    world: World, slack: FakeSlack, card: CardView, request_: Request
+) -> None:
+    await card.press("Delegate", ANA)
+    await (await slack.form(ANA)).submit(BO)
+    await world.settle()
+    [delegation] = (await world.running.parts.store.get(request_["id"])).delegations
+    assert (delegation.giver, delegation.deputy) == ("ana", "bo")
+    for user in (DI, ED):  # who may not, and the agent's owner
+        await card.press("Delegate", ANA)
+        form = await slack.form(ANA)
+        await form.submit(user)
+        assert form.errors
+        form.modal.closed = True
+    assert len((await world.running.parts.store.get(request_["id"])).delegations) == 1
+    assert card.thread
+    for message in slack.chat(BO).conversation.messages:
+        message.seen = True
 
 
 async def test_a_guest_neither_asks_nor_looks(

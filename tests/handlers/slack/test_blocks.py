@@ -168,6 +168,7 @@ def test_a_whole_card_offers_approve_deny_comment_and_the_page() -> None:
         "Comment",
         "Ask for information",
         "I'm looking",
+        "Delegate",
     ]
 
 
@@ -176,7 +177,7 @@ def test_buttons_carry_the_request_and_what_was_seen_of_it() -> None:
     assert [element.get("value") for element in elements[:2]] == [f"{ID} {a_card().digest}"] * 2
     assert elements[2]["url"] == PAGE
     words = [option["value"] for option in elements[3]["options"]]
-    assert words == [f"{word} {ID} {a_card().digest}" for word in ("comment", "ask", "look")]
+    assert words == [f"{word} {ID} {a_card().digest}" for word in ("comment", "ask", "look", "delegate")]
 
 
 @pytest.mark.parametrize("state", [s for s in State if s is not State.PENDING])
