@@ -33,7 +33,7 @@ async def list_chats(call: Call) -> int:
         known = await parts.store.conversations()
     rows = [(one.kind, one.name or "-", one.account or "-", one.id) for one in known]
     call.terminal.table(
-        ("KIND", "NAME", "ACCOUNT", "CONVERSATION"), rows, "Nowhere yet: add the app to a team."
+        ("KIND", "NAME", "ACCOUNT", "CONVERSATION"), rows, "Nowhere yet; add the app to a team."
     )
     return 0
 

@@ -15,7 +15,7 @@ from handlers.render import Renderer
 VERSION = "1.0.0"  # of the package; Teams takes a changed one only under a higher number
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 WHEN = (1980, 1, 1, 0, 0, 0)  # the same settings make the same bytes
-ICONS = ("color.png", "outline.png")  # 192×192 and 32×32, white on transparent
+ICONS = ("color.png", "outline.png")  # 192 and 32 pixels square; the second white on transparent
 DEVELOPER_MAX = 32  # characters
 
 
