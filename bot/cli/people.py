@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from datetime import timedelta
 
+from bot.cli.absent import COMMANDS as ABSENT
 from bot.cli.agents import day, keys_in_force
 from bot.cli.call import Call, operator
 from bot.cli.parser import Chapter, Command
@@ -152,6 +153,7 @@ CHAPTER = Chapter(
             ("people revoke ana",),
             _person,
         ),
+        *ABSENT,
         Command("keys list", "show every key, never a secret", list_keys, ("keys list",)),
         Command("keys revoke", "revoke one key", revoke_key, ("keys revoke 3f9a0c1b22de",), _key),
         Command("keys rotate", "rotate the server's signing keys", rotate_keys, ("keys rotate",)),
