@@ -84,18 +84,24 @@ class KeyRing:
         try:
             self._keys = await fetched(self._url)
             self._fetched_at = now
-        except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError, jwt.PyJWTError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
             log.warning("teams.keys_not_fetched", error=type(error).__name__)
 
 
 async def fetched(metadata_url: str) -> Mapping[str, jwt.PyJWK]:
-    """Return the keys that the Bot Service publishes and that are good for Teams."""
+    """Return the keys that the Bot Service publishes and that are good for Teams, perhaps none.
+
+    Raises `ValueError`, `LookupError`, `TypeError`, `OSError` or aiohttp's `ClientError`.
+    """
     timeout = aiohttp.ClientTimeout(total=FETCH_WITHIN)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         metadata = await _document(session, metadata_url)
         published = await _document(session, str(metadata["jwks_uri"]))
     good = [key for key in published["keys"] if _is_for_teams(key)]
-    return {key.key_id: key for key in jwt.PyJWKSet(good).keys if key.key_id is not None}
+    try:
+        return {key.key_id: key for key in map(jwt.PyJWK, good) if key.key_id is not None}
+    except jwt.PyJWTError as error:
+        raise ValueError("a key that nobody can read") from error
 
 
 def _is_for_teams(key: Mapping[str, Any]) -> bool:
