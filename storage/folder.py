@@ -218,7 +218,8 @@ class PolicyFolder:
         away = absent(registry, self._clock.now())
         side = (request.owner, live_owner, request.subject.on_behalf_of)
         gone = frozenset(one for one in side if one is not None) - people
-        return Roster(people, groups, kept_out, away, self._fixed.deputies, gone)
+        mute = self._fixed.mute.difference(one.person for one in registry.links.values())
+        return Roster(people, groups, kept_out, away, self._fixed.deputies, gone, mute)
 
 
 class _Fixed:
@@ -228,6 +229,7 @@ class _Fixed:
         self.people = frozenset(force.directory.people)
         everybody = force.directory.people.items()
         self.deputies = {name: frozenset(one.deputies) for name, one in everybody if one.deputies}
+        self.mute = frozenset(name for name, one in everybody if not one.slack and not one.teams)
         self._force = force
         self._known: dict[GroupName, frozenset[PersonName] | None] = {}
 

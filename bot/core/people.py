@@ -153,6 +153,8 @@ def heard(people: Iterable[PersonName], request: Request, roster: Roster) -> fro
     not told at all.
     """
     asked, out = _asked(request, roster), barred(request, roster) | spent(request)
+    if not asked and not roster.away:  # everybody is told in person
+        return frozenset(people) - out
     return frozenset(
         told
         for person in people

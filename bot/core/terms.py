@@ -395,6 +395,7 @@ class Roster:
     `away` are the people who are absent now, with whom they asked to stand in; `deputies` are those whom the
     directory lets stand in for each person. `gone` are those of the requester's side whom the directory no
     longer names: they may be there under another name, so while there are any nobody may review.
+    `mute` are people who have no account on any chat: a line to one of them alone would reach nobody.
     """
 
     people: frozenset[PersonName]
@@ -403,6 +404,7 @@ class Roster:
     away: Mapping[PersonName, PersonName | None] = field(default_factory=dict)
     deputies: Mapping[PersonName, frozenset[PersonName]] = field(default_factory=dict)
     gone: frozenset[PersonName] = frozenset()
+    mute: frozenset[PersonName] = frozenset()
 
 
 # ── what a change leaves behind ──────────────────────────────────────────────────────────────────

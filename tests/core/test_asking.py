@@ -324,6 +324,15 @@ def test_of_the_first_stage_they_are_told_where_no_channel_shows_it(show: tuple[
     assert told_to(shown, BO) == []
 
 
+def test_who_has_no_account_on_any_chat_is_sent_no_line_about_their_turn() -> None:
+    roster = replace(a_roster(), mute=frozenset({BO, DI}))
+    agent = an_actor(AGENT, kind=ActorKind.AGENT)
+    first = opened(a_request(plan=a_plan(show=())), roster, agent, NOON)
+    assert (told_to(first, BO), len(told_to(first, CY))) == ([], 1)
+    second = step(a_request(DBA, LEADS), approve(BO, roster=roster), now=NOON)
+    assert (told_to(second, DI), len(told_to(second, ED))) == ([], 1)
+
+
 def test_who_it_was_asked_for_and_the_owner_hear_the_outcome_once() -> None:
     change = step(a_request(), approve(BO), now=NOON)
     words = ["Run a database migration (9f2a61c0): Approved. The executor may run it once. bo approved."]

@@ -18,6 +18,7 @@ from bot.core.terms import (
     Escalation,
     GrantId,
     GroupName,
+    Linked,
     PersonName,
     Plan,
     Registry,
@@ -32,6 +33,7 @@ from storage.folder import PolicyFolder, read_folder, split
 from tests.core.policy.policies import CATALOG, NOON, PEOPLE, REQUIRE, an_agent
 from tests.fixtures.clock import FakeClock
 
+GIL, HAL = PersonName("gil"), PersonName("hal")
 RULE = f"  - {{id: r, match: {{action: db.migrate}}, {REQUIRE}}}\n"
 
 
@@ -238,6 +240,16 @@ async def test_the_owners_then_and_now_and_the_principal_are_barred(folder: Path
 async def test_while_nobody_says_whom_to_keep_out_everybody_is(folder: Path) -> None:
     roster = await opened(folder).roster(a_request("group:dba", separation=("group:remote",)), a_registry())
     assert roster.barred >= roster.people
+
+
+async def test_who_has_no_account_on_any_chat_is_mute_until_they_link_one(folder: Path) -> None:
+    edit(folder / "directory.yaml", PEOPLE + "gil: {email: gil@example.com}\nhal: {slack: T1/U9}\n")
+    edit(folder / "bundle.yaml", CATALOG + RULE)
+    registry = a_registry()
+    roster = await opened(folder).roster(a_request("group:dba"), registry)
+    assert (GIL in roster.mute, HAL in roster.mute) == (True, False)
+    linked = replace(registry, links={("slack", "T1/U8"): Linked("slack", "T1/U8", GIL, NOON)})
+    assert GIL not in (await opened(folder).roster(a_request("group:dba"), linked)).mute
 
 
 async def test_leaving_a_group_counts_from_the_next_look(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """Entries of the log: canonical JSON (RFC 8785), and salted commitments to what it must not hold."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from hmac import compare_digest
 from hmac import digest as hmac_digest
 from typing import Annotated, Any
@@ -68,7 +67,7 @@ def commit(salt: bytes, value: str) -> str:
     if len(salt) < SALT_MIN:
         raise LogBroken(f"a salt has at least {SALT_MIN} bytes")
     try:
-        return hmac_digest(salt, value.encode(), sha256).hex()
+        return hmac_digest(salt, value.encode(), "sha256").hex()
     except UnicodeEncodeError as error:
         raise LogBroken("the committed value holds a lone surrogate") from error
 
@@ -83,7 +82,7 @@ def _require_members(members: Mapping[Any, object]) -> None:
     if not "".join(members).isascii():  # raises for a name that is not text
         raise ValueError("a field's name is not ASCII text")
     for name, value in members.items():
-        if type(value) is not str:
+        if not isinstance(value, str):
             _require_plain(name, value)
 
 

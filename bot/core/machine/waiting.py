@@ -67,8 +67,8 @@ def _called(after: Request, before: Request | None, roster: Roster) -> frozenset
     """Return whose turn has come: of the first stage, only whom no channel tells."""
     if before is None:
         shown = approvers(after, roster) if effects.places(after) else frozenset()
-        return called(after, roster) - shown
-    return called(after, roster) if after.stage_index != before.stage_index else frozenset()
+        return called(after, roster) - shown - roster.mute
+    return called(after, roster) - roster.mute if after.stage_index != before.stage_index else frozenset()
 
 
 def persons(names: Iterable[PersonName]) -> tuple[str, ...]:
