@@ -20,6 +20,7 @@ KILL = "stories/test_faults_kill.py"
 LOG = "stories/test_faults_log.py"
 MACHINE = "core/test_machine.py"
 CLICKS = "handlers/slack/test_clicks.py"
+REACTIONS = "handlers/slack/test_reactions.py"
 
 POINTS: dict[int, tuple[str, ...]] = {
     1: (
@@ -85,11 +86,14 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{RUNS}::test_a_summary_that_contradicts_the_parameters_names_nothing",
         "handlers/web/test_pages.py::test_the_agents_claims_are_labelled_and_never_the_title",
         "handlers/slack/test_blocks.py::test_the_agents_words_stand_apart_and_are_labelled",
+        "handlers/slack/test_blocks.py::test_an_answer_stands_apart_and_is_labelled_and_its_question_is_literal",
+        "core/test_asking.py::test_the_answer_stands_on_the_card_as_a_claim_and_not_in_the_thread",
     ),
     12: (
         "core/test_card.py::test_a_tail_behind_thousands_of_spaces_is_shown_and_cannot_be_approved_from_the_card",
         "handlers/web/test_pages.py::test_a_tail_behind_thousands_of_spaces_stands_next_to_its_head",
         f"{CLICKS}::test_what_the_card_cannot_show_is_not_approved_by_it",
+        f"{REACTIONS}::test_what_the_card_cannot_show_is_not_decided_by_emoji",
     ),
     13: (
         f"{RUNS}::test_identifiers_take_no_hidden_or_look_alike_characters",
@@ -122,6 +126,8 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{ONCE}::test_the_loser_of_a_race_is_told_how_it_was_decided",
         f"{TIME}::test_the_deadline_is_an_instant_and_not_when_somebody_looked",
         f"{CLICKS}::test_the_same_click_again_has_one_effect",
+        f"{REACTIONS}::test_the_same_reaction_again_is_one_review_and_taking_it_away_changes_nothing",
+        f"{REACTIONS}::test_on_a_shared_card_no_reaction_counts_not_even_one_from_before_it_was_handed_on",
     ),
     19: (f"{RACES}::test_two_simultaneous_reviews_meet_a_quorum_of_two_exactly_once",),
     20: (
