@@ -66,6 +66,17 @@ class Approvers:
         looked = await self.reviewing.look(request_id, person, by)
         return respond(self.answers.reviewable(looked), 201)
 
+    async def delegate(self, request: web.Request) -> web.Response:
+        """POST /v1/requests/{id}/delegations: ask somebody to decide in your place, here."""
+        person, _, by = await self.knowing.person(door.bearer(request))
+        self.pace.keep_person(person)
+        query.only(request, ())
+        request_id = door.request_id(request)
+        told = await door.shaped_body(request, shapes.DelegationBody)
+        await self.viewing.see(request_id, person)
+        delegated = await self.reviewing.delegate(request_id, person, PersonName(told.deputy), by)
+        return respond(self.answers.reviewable(delegated), 201)
+
     async def _reviewed(
         self, request_id: RequestId, person: PersonName, told: shapes.ReviewBody, by: Actor
     ) -> Request:

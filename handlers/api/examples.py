@@ -85,6 +85,7 @@ EXAMPLES: dict[type, Any] = {
     shapes.QuestionBody: {"text": "Which customers does OPS-42 concern?"},
     shapes.AnswerBody: {"question": 1, "text": "Only those of the old shop"},
     shapes.LookBody: {},
+    shapes.DelegationBody: {"deputy": "bo"},
     shapes.BreakGlassBody: {"reason": "Orders are down, and nobody of web-ops answers", "digest": DIGEST},
     shapes.GlassReviewBody: {"proper": True, "words": "The page had gone unanswered for an hour"},
     shapes.RequestShape: REQUEST,

@@ -267,6 +267,18 @@ ROUTES = (
         (shapes.LookBody,),
     ),
     Route(
+        "post",
+        "/v1/requests/{id}/delegations",
+        "delegateRequest",
+        "Ask somebody to decide in your place, in the open stage: another approver, or one of your deputies",
+        "person",
+        {201: "the request as it now stands"},
+        shapes.ReviewableShape,
+        WRITES,
+        (ID,),
+        (shapes.DelegationBody,),
+    ),
+    Route(
         "get",
         "/v1/inbox",
         "showInbox",

@@ -78,6 +78,12 @@ class LookBody(Struct, frozen=True, forbid_unknown_fields=True):
     """An approver is looking: nothing more is to be said."""
 
 
+class DelegationBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """An approver asks somebody, by their name in the directory, to decide in their place."""
+
+    deputy: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
 class BreakGlassBody(Struct, frozen=True, forbid_unknown_fields=True):
     """A person approves the action with `digest`, the one they saw, by themselves, and says why."""
 

@@ -130,6 +130,23 @@ async def test_nothing_is_asked_answered_or_looked_at_once_it_is_decided(world: 
     assert [(one.status, one.slug) for one in late] == [(409, "already-decided")] * 3
 
 
+async def test_an_approver_asks_another_to_decide_and_nobody_who_may_not(world: World) -> None:
+    at = await asked_about(world)
+    asks: list[tuple[Client, str, int, str]] = [
+        (world.bo, "cy", 201, ""),
+        (world.bo, "bo", 403, "not-a-deputy"),
+        (world.bo, "di", 403, "not-a-deputy"),
+        (world.bo, "nobody", 403, "unknown-person"),
+        (world.ana, "cy", 403, "own-request"),
+    ]
+    for who, deputy, status, slug in asks:
+        answer = await who.post(f"{at}/delegations", {"deputy": deputy})
+        assert answer.status == status
+        assert not slug or answer.slug == slug
+    for body in ({}, {"deputy": ""}, {"deputy": 1}, {"deputy": "cy", "stage": "dba"}):
+        assert (await world.bo.post(f"{at}/delegations", body)).status == 400
+
+
 async def test_an_approver_looks_once_and_the_requesters_side_never(world: World) -> None:
     at = await asked_about(world)
     looks: list[tuple[Client, int, str]] = [(world.bo, 201, ""), (world.bo, 409, "already-looking")]
