@@ -121,6 +121,11 @@ class OutboxStore:
         with reaching():
             return await self._database.read(next_send)
 
+    async def queued(self) -> tuple[int, datetime | None]:
+        """Return how many rows wait or are being sent, and when the oldest of them was due first."""
+        with reaching():
+            return await self._database.read(_queued)
+
     async def letters(self, limit: int) -> list[Letter]:
         """Return the dead letters, newest first."""
         newest = select(LETTERS).order_by(LETTERS.c.at.desc(), LETTERS.c.id.desc()).limit(limit)
@@ -205,6 +210,11 @@ def _callback(row: Row[Any]) -> Callback:
 def posted_of(row: Row[Any]) -> Posted:
     """Return what stands somewhere."""
     return Posted(RequestId(row.request_id), row.address, row.place, row.message, row.version)
+
+
+def _queued(connection: Connection) -> tuple[int, datetime | None]:
+    count, oldest = connection.execute(select(func.count(), func.min(_BOX.first_due_at))).one()
+    return int(count), oldest
 
 
 def next_send(connection: Connection) -> datetime | None:

@@ -21,6 +21,7 @@ from bot.app.doors import install_doors
 from bot.app.heartbeat import Heartbeat
 from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
+from bot.app.readings import readings
 from bot.app.teams import install_teams, teams_of
 from bot.core.terms import Change
 from bot.ports import Clock, Notifier
@@ -97,7 +98,7 @@ async def surfaced(
         install_health(app, checks, others)
         if (watchdog := made.settings.heartbeat_url) is not None:
             loops.heartbeat = Heartbeat(watchdog, {**checks, **others}, outward).beat
-        install_metrics(app, meters, _readings(made))
+        install_metrics(app, meters, readings(made))
 
         def committed(change: Change) -> None:
             meters.committed(change)
@@ -222,13 +223,6 @@ def _soft_checks(
         return f"{silent} on-call calendars do not answer" if silent else None
 
     return {"policy": policy, "on-call": oncall} | ({"slack socket": socket.problem} if socket else {})
-
-
-def _readings(made: Parts) -> Mapping[str, Callable[[], Awaitable[float]]]:
-    async def pending() -> float:
-        return await made.store.count_pending()
-
-    return {"pending": pending}
 
 
 async def serve(

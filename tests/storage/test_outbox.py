@@ -53,6 +53,16 @@ async def test_a_row_is_claimed_when_it_is_due_and_not_before(store: DatabaseSto
     assert (claimed.attempts, claimed.first_due_at, claimed.lease_until) == (1, NOON, NOON + MINUTE)
 
 
+async def test_the_outbox_says_how_much_it_holds_and_how_old_the_oldest_is(store: DatabaseStore) -> None:
+    assert await store.queued() == (0, None)
+    await with_sends(store, show("slack:#a", minutes=2), show("slack:#b", minutes=1))
+    assert await store.queued() == (2, NOON + MINUTE)
+    (claimed,) = await store.claim(NOON + MINUTE, 10, MINUTE)
+    assert await store.queued() == (2, NOON + MINUTE)  # it is on its way, not gone
+    await store.finish(claimed, None)
+    assert await store.queued() == (1, NOON + 2 * MINUTE)
+
+
 async def test_a_claimed_row_is_nobody_elses_until_its_lease_ends(store: DatabaseStore) -> None:
     await with_sends(store, show())
     (first,) = await store.claim(NOON, 10, MINUTE)

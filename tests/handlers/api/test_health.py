@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
+from bot.app.readings import readings
 from handlers.api.health import Check, install_health, install_metrics
 from handlers.api.meters import Meters
 from tests.handlers.api.world import World
@@ -110,3 +111,13 @@ async def test_changes_are_counted_and_decisions_timed(world: World) -> None:
     assert 'assent_entries_total{decision="require_approval",kind="request.planned"} 1.0' in text
     assert 'assent_entries_total{decision="approve",kind="review.given"} 1.0' in text
     assert 'assent_decision_seconds_sum{state="approved"} 5.0' in text
+
+
+async def test_the_outbox_is_read_with_the_age_of_its_oldest_row(world: World) -> None:
+    outbox, age = (readings(world.parts)[name] for name in ("outbox", "outbox_age"))
+    assert (await outbox(), await age()) == (0, 0)
+    asked = (await world.agent.ask()).body
+    await world.bo.review(asked)  # so the executor is to be called
+    before = await outbox()
+    world.clock.advance(seconds=90)
+    assert (before >= 1, await age()) == (True, 90)
