@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bot.core.card import Card, RoundupLine
 from bot.core.counts import Counts
+from bot.core.errors import Refusal
 from bot.core.policy import Bundle, Directory
 from bot.core.terms import (
     Absence,
@@ -446,7 +447,10 @@ class Stands(Protocol):
         ...
 
     async def seat(self, claimed: Claimed, crowd: Crowd, now: datetime) -> Stand:
-        """Decide how a request is shown that waits behind none: by its own card, in a crowd by a roundup."""
+        """Decide how a request is shown that waits behind none: by its own card, in a crowd by a roundup.
+
+        `ALIKE` if it is the heir of a message: its holder, the `leader`, has yet to hand that over.
+        """
         ...
 
     async def follow(self, claimed: Claimed, leader: RequestId, now: datetime) -> None:
@@ -628,6 +632,14 @@ class Store(
         ...
 
     async def close(self) -> None: ...
+
+
+class Refusals(Protocol):
+    """The record of what was refused: a flood of one kind is one entry a minute, with its count."""
+
+    async def note(self, entry: Entry, refusal: Refusal, sends: Sequence[Send] = ()) -> None:
+        """Put a refusal's own entry on record; `sends` go out with it, and not where it is only counted."""
+        ...
 
 
 # ── the outside ──────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ from storage.tables import COUNTERS, OUTBOX
 from storage.transaction import Transaction
 
 TOLD_EVERY = timedelta(hours=1)
+Lane = tuple[str | None, str]  # a request's cards at one address are sent one after another
 
 
 class Rank(IntEnum):
@@ -43,7 +44,7 @@ def queue(held: Transaction, postings: Sequence[Posting]) -> None:
     if not postings:
         return
     known = _known(postings)
-    waiting, standing = _waiting_shows(held, known), _standing(held, known)
+    (waiting, tried), standing = _waiting_shows(held, known), _standing(held, known)
     new: dict[object, dict[str, Any]] = {}
     again: list[dict[str, Any]] = []
     for number, posting in enumerate(postings):
@@ -55,7 +56,9 @@ def queue(held: Transaction, postings: Sequence[Posting]) -> None:
             rank = _rank(posting, lane in standing)
             again.append({"id": waiting[lane], "due_at": due_at, "first_due_at": due_at, "rank": rank})
         else:
-            new.setdefault(lane if shows else number, outbox_row(posting, stands=lane in standing))
+            row = outbox_row(posting, stands=lane in standing)
+            row["attempts"] = tried.get(lane, 0) if shows else 0  # then it is looked for before it is posted
+            new.setdefault(lane if shows else number, row)
     add(held.connection, OUTBOX, list(new.values()))
     save(held.connection, OUTBOX, again)
 
@@ -120,20 +123,23 @@ def _known(postings: Sequence[Posting]) -> list[str]:
     ]
 
 
-def _standing(held: Transaction, ids: Sequence[str]) -> set[tuple[str | None, str]]:
+def _standing(held: Transaction, ids: Sequence[str]) -> set[Lane]:
     if not ids:
         return set()
     rows = find(held.connection, "SELECT request_id, address FROM posted WHERE request_id IN ({keys})", ids)
     return {(request_id, address) for request_id, address in rows}
 
 
-def _waiting_shows(held: Transaction, ids: Sequence[str]) -> dict[tuple[str | None, str], int]:
+def _waiting_shows(held: Transaction, ids: Sequence[str]) -> tuple[dict[Lane, int], dict[Lane, int]]:
+    """Return the cards that wait to be shown, and the tries of those that are being sent."""
     if not ids:
-        return {}
+        return {}, {}
     rows = find(
         held.connection,
-        "SELECT id, request_id, address FROM outbox "
-        "WHERE request_id IN ({keys}) AND kind = 'show' AND token IS NULL",
+        "SELECT id, request_id, address, token, attempts FROM outbox "
+        "WHERE request_id IN ({keys}) AND kind = 'show'",
         ids,
     )
-    return {(request_id, address): row_id for row_id, request_id, address in rows}
+    waiting = {(request_id, address): row_id for row_id, request_id, address, token, _ in rows if not token}
+    tried = {(request_id, address): tries for _, request_id, address, token, tries in rows if token}
+    return waiting, tried

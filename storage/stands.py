@@ -41,13 +41,18 @@ class StandStore:
             return await self._database.read(lambda connection: _stand(connection, request_id, address))
 
     async def seat(self, claimed: Claimed, crowd: Crowd, now: datetime) -> Stand:
-        """Decide how a request is shown that waits behind none; what was decided before stays."""
+        """Decide how a request is shown that waits behind none; what was decided before stays.
+
+        Whoever waited behind another's message gets that one, in the turn of its holder.
+        """
         request_id, address = _whose(claimed), claimed.send.address
 
         def job(held: Transaction) -> Stand:
             before = _stand(held.connection, request_id, address)
             if before is not None and before.form is not Form.ALIKE:
                 return before
+            if before is not None and (holder := _holder(held.connection, before.leader, address)):
+                return Stand(Form.ALIKE, holder, before.posted)
             leader = _roundup(held.connection, request_id, address, crowd)
             form = Form.CARD if leader is None else Form.ROUNDUP
             _put(held, request_id, address, form, leader or request_id, now)
@@ -165,6 +170,18 @@ def _stand(connection: Connection, request_id: RequestId, address: str) -> Stand
     return Stand(Form(row.form), leader, posted, row.stamp)
 
 
+def _holder(connection: Connection, leader: RequestId, address: str) -> RequestId | None:
+    """Return under whom a message is kept that changed hands since; None where there is none."""
+    seen = set[RequestId]()
+    while leader not in seen:
+        seen.add(leader)
+        stand = _stand(connection, leader, address)
+        if stand is None or stand.form is not Form.ALIKE:
+            return None if stand is None else leader
+        leader = stand.leader
+    return None
+
+
 def _posted(connection: Connection, request_id: RequestId, address: str) -> Posted | None:
     where = (POSTED.c.request_id == request_id, POSTED.c.address == address)
     row: Row[Any] | None = connection.execute(select(POSTED).where(*where)).one_or_none()
@@ -177,17 +194,19 @@ def _roundup(connection: Connection, request_id: RequestId, address: str, crowd:
     cards = select(func.count()).select_from(STANDS).where(*here, _STANDS.form == Form.CARD.value)
     if connection.execute(cards).scalar_one() < crowd.cards:
         return None
-    begun = (*here, _STANDS.form == Form.ROUNDUP.value, _STANDS.leader == _STANDS.request_id)
-    newest = select(_STANDS.leader).where(*begun).order_by(_STANDS.at.desc(), _STANDS.leader).limit(1)
-    leader = connection.execute(newest).scalar()
-    if leader is None:
-        return request_id
-    taken = (
-        select(func.count())
-        .select_from(STANDS)
-        .where(_STANDS.leader == leader, _STANDS.address == address, _STANDS.form == Form.ROUNDUP.value)
+    lines = (_STANDS.address == address, _STANDS.form == Form.ROUNDUP.value)
+    begun = select(_STANDS.leader).where(
+        *lines, _STANDS.at > crowd.since, _STANDS.leader == _STANDS.request_id
     )
-    return RequestId(leader) if connection.execute(taken).scalar_one() < crowd.lines else request_id
+    with_room = (
+        select(_STANDS.leader)
+        .where(*lines, _STANDS.leader.in_(begun))
+        .group_by(_STANDS.leader)
+        .having(func.count() < crowd.lines)
+        .order_by(func.min(_STANDS.at), _STANDS.leader)
+        .limit(1)
+    )
+    return RequestId(connection.execute(with_room).scalar() or request_id)
 
 
 def _put(

@@ -58,12 +58,16 @@ class Cards:
         first = await self._first(row, request)
         if stand is None or stand.form is Form.ALIKE:
             if first is not None and first.id != request.id:  # 1
-                await store.follow(row, first.id, now)
+                await (store.follow if stand is None else store.pass_on)(row, first.id, now)
                 return None
             if stand is not None and request.state is not State.PENDING:
                 await store.finish(row, None)
                 return None
-            return await store.seat(row, self._crowd(now), now)  # 2
+            stand = await store.seat(row, self._crowd(now), now)  # 2
+            if stand.form is Form.ALIKE:  # its turn comes when the holder's has
+                await store.pass_on(row, stand.leader, now)
+                return None
+            return stand
         if first is not None and _waited_behind(first, request):  # 3
             if stand.form is Form.ROUNDUP:
                 await store.free(row, first.id, now)

@@ -234,6 +234,7 @@ async def test_a_storm_of_the_same_is_one_card_and_everyone_can_decide_each(
     assert {one["id"] for one in await ana.inbox()} == {one["id"] for one in requests}
     for request in requests[:10]:
         await ana.approves(request)
+    await world.settle()
     for _ in range(10):
         await card.press("Approve", BO)
         await world.settle()
