@@ -1,4 +1,4 @@
-"""Teams: does Entra give us a token, are the keys there, is the app in the policy's channels, can it call us?"""
+"""Teams: have we keys and a token, is the app in the policy's channels, can Teams call us?"""
 
 from __future__ import annotations
 

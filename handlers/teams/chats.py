@@ -38,8 +38,9 @@ class Chats:
     async def heard_of(self, conversation: Conversation, by: Actor) -> None:
         """Remember where a conversation is; called with every activity, so mostly there is nothing to do."""
         known = {one.id: one for one in await self.store.conversations()}.get(conversation.id)
-        if known is not None and conversation.name is None:
-            conversation = replace(conversation, name=known.name)
+        if known is not None:  # not every activity says all of it
+            name, account = conversation.name or known.name, conversation.account or known.account
+            conversation = replace(conversation, name=name, account=account)
         if known != conversation:
             await self.store.put_conversation(conversation, self._entry("teams installed", conversation, by))
 

@@ -77,6 +77,8 @@ class Connector:
         http = await self._with_token()
         with self.pace.calling(team), repeatable(), self._token_taken():
             found = await TeamClient(url, http).get_conversations(team)
+            if not found:
+                raise LookupError("a team has at least its General channel")
         return {(channel.name or NAME_OF_GENERAL).lower(): channel.id for channel in found if channel.id}
 
     async def chat(self, url: str, tenant: str, object_id: str) -> str:

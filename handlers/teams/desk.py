@@ -10,9 +10,6 @@ from bot.core.errors import Malformed, Refusal, UnknownPerson
 from bot.core.terms import (
     Actor,
     ActorKind,
-    Change,
-    Entry,
-    EntryKind,
     GroupName,
     PersonName,
     Proof,
@@ -130,24 +127,9 @@ class Desk:
         try:
             return await self.identity.actor(click.clicker)
         except Refusal as refusal:
-            await self._refused(click, request, refusal)
+            # Whoever it was, they are nobody who may review.
+            await self.reviewing.turned_away(request, click.verb, refusal, self._nobody(click.clicker))
             raise
-
-    async def _refused(self, click: Click, request: Request, refusal: Refusal) -> None:
-        """Leave an audit entry: whoever it was, they are nobody who may review."""
-        entry = Entry(
-            kind=EntryKind.REVIEW_REFUSED,
-            at=self.clock.now(),
-            by=self._nobody(click.clicker),
-            request_id=request.id,
-            agent=request.subject.agent,
-            on_behalf_of=request.subject.on_behalf_of,
-            action_digest=request.digest,
-            policy_digest=request.plan.bundle,
-            decision=click.verb,
-            facts={"refusal": refusal.slug()},
-        )
-        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
 
     def _nobody(self, clicker: Clicker) -> Actor:
         return Actor(ActorKind.PERSON, "", Surface.TEAMS, self.identity.account(clicker), Proof.SIGNATURE)

@@ -24,6 +24,7 @@ DOCUMENT_MAX = 1024 * 1024  # bytes
 # change rarely, and are to be fetched again at least once a day.
 REFRESH = timedelta(hours=12)
 AGAIN = timedelta(minutes=1)  # between two looks for a key that we do not know
+SOON = timedelta(seconds=5)  # between two looks while we know none at all
 CHANNEL = "msteams"
 
 log = structlog.get_logger(__name__)
@@ -75,7 +76,8 @@ class KeyRing:
 
     def _start(self, now: datetime) -> None:
         running = self._fetching is not None and not self._fetching.done()
-        if running or (self._tried_at is not None and timedelta(0) <= now - self._tried_at < AGAIN):
+        pause = AGAIN if self._keys else SOON
+        if running or (self._tried_at is not None and timedelta(0) <= now - self._tried_at < pause):
             return
         self._tried_at = now
         self._fetching = asyncio.create_task(self._fetch(now))

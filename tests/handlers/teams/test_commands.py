@@ -73,7 +73,7 @@ async def test_an_admins_command_by_somebody_else_is_refused_and_on_record(
 
 async def test_an_admin_freezes_and_lifts_from_chat(world: World, chatting: FakeTeams) -> None:
     await chatting.write(DI, "freeze db.* incident 42")
-    answer = await chatting.chat(DI).coming("")
+    await chatting.chat(DI).coming("")
     assert [one.pattern for one in (await world.running.parts.store.registry()).freezes] == ["db.*"]
 
 

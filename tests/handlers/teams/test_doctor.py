@@ -47,9 +47,7 @@ async def test_an_address_that_teams_cannot_call_is_bad(world: World) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault(status=401, body='{"error": "invalid_client"}'), Fault(status=500)])
-async def test_a_token_that_entra_does_not_give_is_bad(
-    world: World, teams: FakeTeams, fault: Fault
-) -> None:
+async def test_a_token_that_entra_does_not_give_is_bad(world: World, teams: FakeTeams, fault: Fault) -> None:
     teams.goes_wrong("token", fault)
     found = await examine(as_configured(world))
     assert found[-1].level.value == "bad"
