@@ -11,7 +11,7 @@ from bot.core.errors import NotReady
 from bot.core.terms import Actor, Agent, Json, Registry, Request, RequestId, State, Verdict
 from bot.core.wire import instant, links
 from bot.services.intake import Intake
-from handlers.mcp.tools import CancelBody, Key, WaitBody
+from handlers.mcp.tools import AnswerBody, CancelBody, Key, WaitBody
 from handlers.mcp.waiting import waits_for
 from handlers.pace import Pace
 
@@ -48,11 +48,17 @@ class Asking:
             raise NotReady
         return committed.request
 
-    async def awaited(self, caller: Caller, arguments: Mapping[str, Json]) -> tuple[Request, timedelta]:
-        """Return one of the agent's own requests, and how long to wait for its decision."""
+    async def awaited(self, caller: Caller, arguments: Mapping[str, Json]) -> tuple[Request, timedelta, int]:
+        """Return one of the agent's own requests, how long to wait, and how many questions it knows."""
         told = fit(dict(arguments), WaitBody)
         found = await self.intake.show(caller.agent, RequestId(told.id))
-        return found, timedelta(seconds=told.wait_seconds)
+        answered = (one.number for one in found.questions if one.answer is not None)
+        return found, timedelta(seconds=told.wait_seconds), max(told.known_questions, *answered, 0)
+
+    async def answer(self, caller: Caller, arguments: Mapping[str, Json]) -> Request:
+        """Answer a question about one of the agent's own requests."""
+        told = fit(dict(arguments), AnswerBody)
+        return await self.intake.answer(caller.agent, RequestId(told.id), told.question, told.text, caller.by)
 
     async def cancel(self, caller: Caller, arguments: Mapping[str, Json]) -> Request:
         """Withdraw one of the agent's own requests; one that is withdrawn already stays so."""
@@ -73,6 +79,8 @@ class Asking:
         }
         if request.state is State.PENDING:
             told["waits_for"] = waits_for(request)
+            asked = [{"number": q.number, "text": q.text} for q in request.questions if q.answer is None]
+            told |= {"questions": asked} if asked else {}
         elif reason := _reason(request):
             told["reason"] = reason
         return told

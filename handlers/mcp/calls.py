@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bot.core.errors import Refusal
-from bot.core.terms import Json, Request, State
+from bot.core.terms import Json, Request
 from handlers import record
 from handlers.claude_tools import words
 from handlers.mcp import results
@@ -17,7 +17,7 @@ from handlers.mcp.messages import INVALID_PARAMS, Fault, Message
 from handlers.mcp.prompting import Prompting
 from handlers.mcp.stream import Stream
 from handlers.mcp.tasks import created
-from handlers.mcp.waiting import Waiting
+from handlers.mcp.waiting import Waiting, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Calls:
                 return self._result(await self.asking.request(caller, arguments))
             case "wait_for_decision":
                 return await self._waited(caller, message, arguments, stream)
+            case "answer_question":
+                return self._result(await self.asking.answer(caller, arguments))
             case "cancel_request":
                 return self._result(await self.asking.cancel(caller, arguments))
         raise Fault(INVALID_PARAMS, f"There is no tool {name[:64]!a} here.")
@@ -62,10 +64,10 @@ class Calls:
         self, caller: Caller, message: Message, arguments: Mapping[str, Json], stream: Stream
     ) -> dict[str, Json]:
         """Hold the call, or hand out a task where the client takes one: then nobody holds anything."""
-        found, until = await self.asking.awaited(caller, arguments)
-        if found.state is State.PENDING and message.takes_tasks:
-            return created(found)
-        return self._result(await self.waiting.settled(caller.agent, found, stream, until))
+        found, until, known = await self.asking.awaited(caller, arguments)
+        if waits(found, known) and message.takes_tasks:
+            return created(found, known)
+        return self._result(await self.waiting.settled(caller.agent, found, stream, until, known))
 
     def _result(self, request: Request) -> dict[str, Json]:
         return results.told(self.asking.stands(request))

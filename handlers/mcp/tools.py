@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from bot.core.action import NAME_MAX
+from bot.core.machine import QUESTIONS_MAX, WORDS_MAX
 from bot.core.terms import Json
 from handlers import door
 
@@ -15,8 +16,8 @@ WAIT_MAX = 300  # seconds
 
 INSTRUCTIONS = (
     "Ask before you do anything privileged: request_approval, then wait_for_decision until the state is no "
-    "longer pending. Only people approve; asking again changes nothing. cancel_request withdraws what is no "
-    "longer needed."
+    "longer pending. Only people approve; asking again changes nothing. If they ask you something, "
+    "answer_question. cancel_request withdraws what is no longer needed."
 )
 
 Id = Annotated[str, Meta(pattern="^req_[0-9a-f]{32}$(?!\n)")]
@@ -29,6 +30,15 @@ class WaitBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     id: Id
     wait_seconds: Annotated[int, Meta(ge=0, le=WAIT_MAX)] = WAIT_DEFAULT
+    known_questions: Annotated[int, Meta(ge=0, le=QUESTIONS_MAX)] = 0
+
+
+class AnswerBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `answer_question` takes."""
+
+    id: Id
+    question: Annotated[int, Meta(ge=1, le=QUESTIONS_MAX)]
+    text: Annotated[str, Meta(min_length=1, max_length=WORDS_MAX)]
 
 
 class CancelBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +76,15 @@ STANDS: Json = {
         "expires_at": {"type": "string", "format": "date-time"},
         "waits_for": _text("whom it waits for, while it is pending"),
         "reason": _text("why it stands as it stands, where somebody said so"),
+        "questions": {
+            "type": "array",
+            "description": "what people want to know of you before they decide: answer_question",
+            "items": {
+                "type": "object",
+                "properties": {"number": {"type": "integer"}, "text": {"type": "string"}},
+                "required": ["number", "text"],
+            },
+        },
     },
     "required": ["id", "state", "code", "page", "expires_at"],
 }
@@ -97,15 +116,33 @@ TOOLS: list[Json] = [
     {
         "name": "wait_for_decision",
         "title": "Wait until people have decided",
-        "description": "Answers when the request is decided, or still pending when wait_seconds are over; "
-        "then wait again.",
+        "description": "Answers when the request is decided, when somebody asks a question, or still pending "
+        "when wait_seconds are over; then wait again.",
         "inputSchema": _takes(
             ["id"],
             id=_ID,
             wait_seconds={"type": "integer", "minimum": 0, "maximum": WAIT_MAX, "default": WAIT_DEFAULT},
+            known_questions={
+                "type": "integer",
+                "minimum": 0,
+                "description": "the number of the last question you know and do not answer",
+            },
         ),
         "outputSchema": STANDS,
         "annotations": {"readOnlyHint": True, "openWorldHint": True},
+    },
+    {
+        "name": "answer_question",
+        "title": "Answer a question about a request",
+        "description": "Answer what somebody wants to know before they decide. They read it as your claim.",
+        "inputSchema": _takes(
+            ["id", "question", "text"],
+            id=_ID,
+            question={"type": "integer", "minimum": 1, "description": "its number"},
+            text={"type": "string", "minLength": 1, "maxLength": WORDS_MAX},
+        ),
+        "outputSchema": STANDS,
+        "annotations": {"readOnlyHint": False, "destructiveHint": False, "idempotentHint": True},
     },
     {
         "name": "cancel_request",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from bot.core.machine import tally
+from bot.core.machine import QUESTIONS_MAX, tally
 from bot.core.terms import Agent, Request, State
 from bot.ports import Clock
 from bot.services.intake import Intake
@@ -31,17 +31,27 @@ class Waiting:
     polls: Polls
     clock: Clock
 
-    async def settled(self, agent: Agent, request: Request, line: Line, until: timedelta) -> Request:
-        """Return the request once it is decided, or as it stands when the time is up or the server stops."""
+    async def settled(
+        self, agent: Agent, request: Request, line: Line, until: timedelta, known: int = QUESTIONS_MAX
+    ) -> Request:
+        """Return the request once it is decided, or as it stands when the time is up or the server stops.
+
+        Or once more questions were asked than are `known`.
+        """
         ends_at = self.clock.now() + until
-        while request.state is State.PENDING and (left := ends_at - self.clock.now()) > timedelta():
+        while waits(request, known) and (left := ends_at - self.clock.now()) > timedelta():
             await line.alive(f"waiting for {waits_for(request)}")
-            piece = self.intake.wait(agent, request.id, State.PENDING, min(left, BEAT))
+            piece = self.intake.wait(agent, request.id, State.PENDING, min(left, BEAT), known)
             found = await self.polls.until(piece, f"agent {agent.name}")
             if found is None:
                 return await self.intake.show(agent, request.id)
             request = found
         return request
+
+
+def waits(request: Request, known: int) -> bool:
+    """Tell whether there is nothing to say yet to somebody who knows so many questions."""
+    return request.state is State.PENDING and len(request.questions) <= known
 
 
 def waits_for(request: Request) -> str:

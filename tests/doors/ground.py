@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from tests.world import OPERATOR, settings_at
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "claude-code"
 CLIENTS = Path(__file__).with_name("clients")
+QUIET = {"CREWAI_DISABLE_TELEMETRY": "true", "OTEL_SDK_DISABLED": "true", "CREWAI_TRACING_ENABLED": "false"}
 POLICY = """\
 defaults:
   approve_within: PT30M
@@ -136,6 +138,7 @@ async def start(python: Path, program: str, **arguments: Any) -> Client:
         python,
         CLIENTS / program,
         json.dumps(arguments),
+        env=os.environ | QUIET,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -39,7 +39,13 @@ async def test_an_agent_asks_waits_and_reads_the_decision(ground: Ground, mode: 
     await ground.decide("approve", "Go ahead.")
     said = await agent.said()
     assert said["version"] == version
-    assert said["tools"] == ["request_approval", "wait_for_decision", "cancel_request", "permission_prompt"]
+    assert said["tools"] == [
+        "request_approval",
+        "wait_for_decision",
+        "answer_question",
+        "cancel_request",
+        "permission_prompt",
+    ]
     asked, decided = (answer["told"] for answer in said["answers"])
     assert (asked["state"], asked["waits_for"]) == ("pending", "1 of ops")
     assert (decided["state"], decided["reason"]) == ("approved", "Go ahead.")

@@ -156,7 +156,7 @@ async def test_nobody_waits_for_cancels_or_looks_at_anothers_request(ground: Gro
     named = asked["structuredContent"]["id"]
     for tool in ("wait_for_decision", "cancel_request"):
         assert (await _call(ground, tool, {"id": named}, other))["isError"]
-    task = {"taskId": f"wait_{named.removeprefix('req_')}"}
+    task = {"taskId": f"wait_{named.removeprefix('req_')}_0"}
     for method in ("tasks/get", "tasks/cancel", "tasks/update"):
         status, answer = await _post(ground, *_modern(method, TASKS, **task), other)
         assert (status, answer["error"]["code"]) == (400, -32602)
@@ -182,6 +182,53 @@ async def test_tasks_are_spoken_of_only_with_those_who_declare_them(ground: Grou
     assert (await _post(ground, *called))[1]["result"]["resultType"] == "complete"
     assert (await _post(ground, *_modern("tasks/cancel", TASKS, taskId=handle["taskId"])))[0] == 200
     assert [request["state"] for request in await ground.mine()] == ["approved"]
+
+
+async def _questions(ground: Ground, text: str, named: str) -> None:
+    token = ground.tokens["ana"]
+    await ground.call("POST", f"/v1/requests/{named}/questions", token, {"text": text})
+
+
+async def test_a_question_ends_a_wait_and_its_answer_goes_to_people(ground: Ground) -> None:
+    asked = await _call(ground, "request_approval", {"action": "mail.send", "parameters": {"to": "zoe"}})
+    named = asked["structuredContent"]["id"]
+    waiting = asyncio.create_task(_call(ground, "wait_for_decision", {"id": named, "wait_seconds": 30}))
+    await ground.waiting()
+    await _questions(ground, "Which Zoe?", named)
+    told = (await waiting)["structuredContent"]
+    assert (told["state"], told["questions"]) == ("pending", [{"number": 1, "text": "Which Zoe?"}])
+    again = await _call(ground, "wait_for_decision", {"id": named, "wait_seconds": 30})
+    assert again["structuredContent"] == told
+    left = {"id": named, "wait_seconds": 1, "known_questions": 1}
+    assert (await _call(ground, "wait_for_decision", left))["structuredContent"] == told
+    answer = {"id": named, "question": 1, "text": "The one in sales."}
+    answered = await _call(ground, "answer_question", answer)
+    assert "questions" not in answered["structuredContent"]
+    [shown] = await ground.waiting()
+    assert shown["questions"][0]["answer"] == "The one in sales."
+    assert (await _call(ground, "answer_question", answer | {"text": "Another."}))["isError"]
+    last = asyncio.create_task(_call(ground, "wait_for_decision", {"id": named, "wait_seconds": 30}))
+    await ground.decide("approve")
+    assert (await last)["structuredContent"]["state"] == "approved"
+
+
+async def test_a_question_completes_a_task_for_good(ground: Ground) -> None:
+    asked = await _call(ground, "request_approval", {"action": "mail.send", "parameters": {"to": "zoe"}})
+    named = asked["structuredContent"]["id"]
+    called = _modern("tools/call", TASKS, name="wait_for_decision", arguments={"id": named})
+    first = (await _post(ground, *called))[1]["result"]["taskId"]
+    await _questions(ground, "Which Zoe?", named)
+
+    async def look(task: str) -> Any:
+        return (await _post(ground, *_modern("tasks/get", TASKS, taskId=task)))[1]["result"]
+
+    told = (await look(first))["result"]["structuredContent"]
+    assert told["questions"] == [{"number": 1, "text": "Which Zoe?"}]
+    await _call(ground, "answer_question", {"id": named, "question": 1, "text": "The one in sales."})
+    second = (await _post(ground, *called))[1]["result"]["taskId"]
+    assert second != first
+    await _call(ground, "cancel_request", {"id": named})
+    assert ((await look(first))["status"], (await look(second))["status"]) == ("completed", "cancelled")
 
 
 async def test_the_same_key_asks_once_and_another_ask_under_it_is_refused(ground: Ground) -> None:
