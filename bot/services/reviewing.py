@@ -11,8 +11,8 @@ from bot.core.card import card, content_digest
 from bot.core.deadline import refuse_stale
 from bot.core.errors import NotReady, Refusal, Stale
 from bot.core.machine import Command, Decide, Delegate, Inquire, Looking, React, step
-from bot.core.terms import Actor, Change, Digest, EntryKind, PersonName, Request, RequestId, Roster, Verdict
-from bot.ports import Clock, Form, Policies, Posted, Store
+from bot.core.terms import Actor, Digest, EntryKind, PersonName, Request, RequestId, Roster, Verdict
+from bot.ports import Clock, Form, Policies, Posted, Refusals, Store
 
 TRIES = 8
 
@@ -26,6 +26,7 @@ class Reviewing:
     store: Store
     policies: Policies
     clock: Clock
+    refusals: Refusals
 
     async def decide(
         self,
@@ -49,25 +50,28 @@ class Reviewing:
 
         return await self._done(request_id, verdict.value, judged, by)
 
-    async def react(
-        self, standing: Sequence[Posted], person: PersonName, verdict: Verdict, complete: bool, by: Actor
-    ) -> Request:
-        """Record a verdict by emoji on a message where these requests stand or stood.
+    async def held(self, standing: Sequence[Posted]) -> tuple[Request, bool]:
+        """Return whose card a message is, and whether it is, and always was, of that request alone.
 
-        Raises the `Refusal`, after its audit entry.
+        `standing` are the requests for which it stands or stood. A roundup is nobody's alone.
         """
-        posted = standing[-1]
+        stands = [(posted, await self.store.stand(posted.request_id, posted.address)) for posted in standing]
+        cards = [posted for posted, stand in stands if stand is not None and stand.form is Form.CARD]
+        request = await self.store.get((cards or standing)[0].request_id)
+        alone = len(standing) == len(cards) == 1 and len(await self.store.alike(request.digest, 2)) < 2
+        return request, alone
+
+    async def react(
+        self, held: tuple[Request, bool], person: PersonName, verdict: Verdict, complete: bool, by: Actor
+    ) -> Request:
+        """Record a verdict by emoji on a card that is `held`; raises the `Refusal`, after its audit entry."""
 
         def reacted(request: Request, roster: Roster, now: datetime) -> React:
             shown = content_digest(card(request, now, page="", limit=0))
             decide = Decide(person, verdict, None, request.digest, complete, roster, by, shown)
-            return React(decide, alone)
+            return React(decide, held[1])
 
-        stand = await self.store.stand(posted.request_id, posted.address)
-        request = await self.store.get(posted.request_id)
-        alike = await self.store.alike(request.digest, 2)
-        alone = len(standing) == 1 and stand is not None and stand.form is Form.CARD and len(alike) < 2
-        return await self._done(posted.request_id, verdict.value, reacted, by)
+        return await self._done(held[0].id, verdict.value, reacted, by)
 
     async def ask(self, request_id: RequestId, person: PersonName, text: str, by: Actor) -> Request:
         """Put a person's question to the agent; raises the `Refusal`, after its audit entry."""
@@ -99,7 +103,7 @@ class Reviewing:
                 refuse_stale(self.policies.current().broken_since, now)
                 change = step(request, command(request, roster, now), now)
             except Refusal as refusal:
-                await self._refused(request, what, refusal, by)
+                await self.turned_away(request, what, refusal, by)
                 raise
             try:
                 return (await self.store.commit(change)).request or request
@@ -107,9 +111,9 @@ class Reviewing:
                 continue
         raise NotReady
 
-    async def _refused(self, request: Request, what: str, refusal: Refusal, by: Actor) -> None:
+    async def turned_away(self, request: Request, what: str, refusal: Refusal, by: Actor) -> None:
+        """Put on record that somebody's act on a request was refused; `by.name` is empty for a stranger."""
         facts = {"refusal": refusal.slug()}
         now = self.clock.now()
         entry = effects.entry(EntryKind.REVIEW_REFUSED, request, by, now, decision=what, facts=facts)
-        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
-        refusal.on_record = True
+        await self.refusals.note(entry, refusal)

@@ -10,15 +10,14 @@ Taking one away is not listened to: a verdict stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from bot.core.errors import NoReviewsByMachines, Refusal
 from bot.core.machine import counted, has_looked
-from bot.core.terms import Verdict
-from bot.ports import Later, Never, Posted
+from bot.core.terms import Request, Verdict
+from bot.ports import Later, Never
 from handlers.slack.blocks import escaped
 from handlers.slack.desk import Desk
 from handlers.slack.identity import person
@@ -33,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reactions:
-    """Does what emoji on cards ask for."""
+    """Does what emoji on cards ask for. Eyes on what several requests share are of nobody in particular."""
 
     desk: Desk
 
@@ -45,32 +44,34 @@ class Reactions:
         standing = await self.desk.store.shown_at(place, reaction.message)
         if not standing:  # 1
             return
+        held = await self.desk.reviewing.held(standing)
         try:
             if reaction.emoji == EYES:
-                await self._look(reaction, standing)
+                await self._look(reaction, held)
             else:
-                await self._review(reaction, standing)
+                await self._review(reaction, held)
         except NoReviewsByMachines:
             return  # on record, and there is nobody to tell
         except Refusal as refusal:
             if reaction.emoji != EYES:  # who looks without being asked is in nobody's way
                 await self._whisper(reaction, refusal.detail)
 
-    async def _look(self, reaction: Reaction, standing: Sequence[Posted]) -> None:
-        request = await self.desk.store.get(standing[-1].request_id)
+    async def _look(self, reaction: Reaction, held: tuple[Request, bool]) -> None:
+        request, alone = held
+        if not alone:
+            return
         actor = await self.desk.actor(reaction.clicker, request, "look")  # 2
         if not has_looked(request, person(actor)):  # else it may be the same one again
             await self.desk.reviewing.look(request.id, person(actor), actor)
 
-    async def _review(self, reaction: Reaction, standing: Sequence[Posted]) -> None:
-        verdict = VERDICTS[reaction.emoji]
-        request = await self.desk.store.get(standing[-1].request_id)
+    async def _review(self, reaction: Reaction, held: tuple[Request, bool]) -> None:
+        verdict, request = VERDICTS[reaction.emoji], held[0]
         actor = await self.desk.actor(reaction.clicker, request, verdict)  # 2
         said = counted(request).get(person(actor))
         if said is not None and said.verdict is verdict:
             return
         complete = self.desk.shows_all(request)
-        await self.desk.reviewing.react(standing, person(actor), verdict, complete, actor)  # 3
+        await self.desk.reviewing.react(held, person(actor), verdict, complete, actor)  # 3
 
     async def _whisper(self, reaction: Reaction, text: str) -> None:
         try:

@@ -185,6 +185,7 @@ async def test_on_a_shared_card_no_reaction_counts_not_even_one_from_before_it_w
     world: World, slack: FakeSlack
 ) -> None:
     first, card = await a_flag(world, slack)
+    world.clock.advance(timedelta(seconds=1))
     second = await world.agent.asks("flag.set", name="dark")
     await world.settle()
     event = payloads.event(slack.state, payloads.reaction(slack.state, ANA, card.message, YES))
@@ -201,6 +202,18 @@ async def test_on_a_shared_card_no_reaction_counts_not_even_one_from_before_it_w
     assert "Several requests share this card" in await slack.whisper(ANA)
     assert await reviews(world, first) == await reviews(world, second) == []
     assert card.thread
+
+
+async def test_a_roundup_is_nobodys_card(world: World, slack: FakeSlack) -> None:
+    requests = [await world.agent.asks("flag.set", name=f"flag {number}") for number in range(15)]
+    await world.settle()
+    [roundup] = [card for card in slack.channel("#ops").cards() if "more waiting" in card.title]
+    await reacts(world, slack, roundup, EYES, ANA)
+    await reacts(world, slack, roundup, YES, ANA)
+    assert "each is decided by itself" in await slack.whisper(ANA)
+    store = world.running.parts.store
+    held = [await store.get(request["id"]) for request in requests]
+    assert [(one.reviews, one.looks) for one in held] == [((), ())] * 15
 
 
 @pytest.mark.parametrize(("user", "why"), [(DI, "Only approvers"), (ED, "Nobody may review a request they")])
