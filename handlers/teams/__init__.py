@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, cast
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.commands import Desk as Commands
 from handlers.render import Renderer
+from handlers.teams.cards import message
 from handlers.teams.chats import Chats
 from handlers.teams.connector import Connector
 from handlers.teams.desk import Desk
@@ -68,11 +70,13 @@ class Teams:
     ) -> None:
         """Take Teams' calls at `POST /teams/messages`."""
         identity = Identity(self.connector, self._accounts, self._clock, self._tenant)
+        # What this surface shows whole decides what may be approved by a command.
+        own = replace(commands, shows_all=lambda card: message(card, self._renderer).card.complete)
         desk = Desk(
             identity,
             reviewing,
             viewing,
-            commands,
+            own,
             self._store,
             self._policies,
             self._clock,

@@ -257,3 +257,22 @@ async def test_a_slow_connector_does_not_hold_a_click(
     assert answer.seconds < 7
     assert "try again" in answer.said
     assert await state(world, request_) == "pending"
+
+
+async def test_a_deputy_decides_what_was_handed_to_them(world: World, teams: FakeTeams) -> None:
+    directory = world.running.parts.settings.policy / "directory.yaml"
+    text = directory.read_text("utf-8").replace(f"[{account('ana')}]", f"[{account('ana')}], deputies: [di]")
+    directory.write_text(text, "utf-8")
+    await world.running.parts.policies.check()
+    request = await world.agent.asks("db.migrate", env="prod", sql="SELECT 1", rows=3)
+    await world.settle()
+    card = teams.channel("ops").card(MIGRATION)
+    await teams.install_for(DI)
+    assert "Only approvers" in (await card.press("Approve", DI)).said
+    await card.press("Delegate", ANA, "@di")
+    await card.press("Approve", DI)
+    assert await state(world, request) == "approved"
+    await world.settle()
+    assert card.thread
+    for message in teams.chat(DI).chat.messages:
+        message.seen = True
