@@ -22,7 +22,10 @@ PARTS: Mapping[str, tuple[Callable[[Run], Awaitable[list[Figure]]], str]] = {
     "waiting": (waiting.measure, "from a decision to the agent that waits for it, among many that wait"),
     "pending": (pending.measure, "many pending: sweep, deadlines, memory, start, timers, the log"),
     "planning": (planning.measure, "50 rules, and the same as generated Python"),
-    "starting": (starting.measure, "a cold start beside an aiohttp that only says hello"),
+    "starting": (
+        starting.measure,
+        "a cold start beside that of a bare aiohttp, and what each chat adds",
+    ),
     "storm": (storm.measure, "a storm in one Slack channel: others' cards, clicks, cards a second"),
 }
 
