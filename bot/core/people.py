@@ -108,8 +108,9 @@ def stand_ins(giver: PersonName, request: Request, roster: Roster) -> tuple[Pers
 
 def lenders(person: PersonName, request: Request, roster: Roster) -> frozenset[PersonName]:
     """Return the approvers, whether they have spoken or not, whose seat this person may take."""
-    owners = approvers(request, roster) - barred(request, roster)
-    return frozenset(giver for giver in owners if person in stand_ins(giver, request, roster))
+    asked = _asked(request, roster)
+    owners = (approvers(request, roster) - barred(request, roster)) & asked.keys()
+    return frozenset(giver for giver in owners if person in _chain(giver, asked, request, roster))
 
 
 def _asked(request: Request, roster: Roster) -> dict[PersonName, PersonName]:
@@ -123,8 +124,10 @@ def _asked(request: Request, roster: Roster) -> dict[PersonName, PersonName]:
 def _chain(
     giver: PersonName, asked: dict[PersonName, PersonName], request: Request, roster: Roster
 ) -> tuple[PersonName, ...]:
-    out, seen, cut = barred(request, roster), [giver], giver in barred(request, roster)
-    lent: list[PersonName] = []
+    if giver not in asked:
+        return ()
+    out, seen, lent = barred(request, roster), [giver], list[PersonName]()
+    cut = giver in out
     while (deputy := asked.get(seen[-1])) is not None:
         if deputy in seen:
             return ()

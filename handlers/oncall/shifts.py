@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-import recurring_ical_events
-from icalendar import Calendar
-
 EVENTS_MAX = 1000  # of one calendar; a rota has a few
 TOO_OFTEN = re.compile(rb"FREQ=(SECONDLY|MINUTELY|HOURLY)", re.IGNORECASE)  # no shift recurs so, and it costs
 
@@ -34,6 +31,9 @@ def shifts(content: bytes, from_at: datetime, until_at: datetime) -> tuple[Shift
         raise NoCalendar("it holds events that recur more often than daily")
     if content.count(b"BEGIN:VEVENT") > EVENTS_MAX:
         raise NoCalendar(f"it holds more than {EVENTS_MAX} events")
+    import recurring_ical_events  # they take a third of a second, and many installs have no calendar
+    from icalendar import Calendar
+
     try:
         calendar = Calendar.from_ical(content)
         found = recurring_ical_events.of(calendar).between(from_at, until_at)

@@ -46,6 +46,9 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{WHO}::test_one_person_through_two_doors_and_two_tokens_is_one_review",
         f"{MACHINE}::test_one_person_counts_once_whichever_surface_they_use",
         f"{CLICKS}::test_a_member_whom_the_directory_does_not_know_is_refused",
+        "handlers/slack/test_people.py::test_two_accounts_of_one_person_are_one_review",
+        "stories/test_linking.py::test_a_link_confirmed_by_mistake_is_worth_nothing_without_its_code",
+        "stories/test_linking.py::test_who_leaves_the_directory_loses_the_account_for_good",
         f"{RACES}::test_one_person_on_both_replicas_at_once_is_one_review",
     ),
     5: (
@@ -64,6 +67,8 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{WHO}::test_who_left_the_directory_is_nobody_at_once_also_while_a_group_still_names_them",
         f"{WHO}::test_a_directory_that_does_not_load_stops_reviews_after_a_while_and_lowers_no_quorum",
         f"{WHO}::test_a_group_that_shrinks_below_its_quorum_leaves_the_request_waiting",
+        "stories/test_oncall.py::test_only_who_is_on_call_approves_and_the_shift_changes_on_its_minute",
+        "stories/test_oncall.py::test_a_calendar_that_is_gone_is_good_for_half_an_hour_and_then_the_fallback_decides",
     ),
     8: (
         f"{DEPUTIES}::test_whom_separation_bars_lends_nothing",
@@ -198,6 +203,8 @@ POINTS: dict[int, tuple[str, ...]] = {
     ),
     30: (
         f"{ONCE}::test_looking_at_a_sign_in_link_spends_nothing_and_posting_it_twice_works_once",
+        "handlers/web/test_people.py::test_looking_at_the_address_of_a_link_spends_and_shows_nothing",
+        "handlers/web/test_people.py::test_another_browser_can_do_nothing_with_a_link_that_was_opened",
         f"{ONCE}::test_a_persons_token_is_short_and_nothing_makes_it_longer",
         "core/test_notes.py::test_a_person_is_told_in_chat_what_was_done_with_their_token_or_web_session",
     ),
