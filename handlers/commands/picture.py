@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from io import BytesIO
-
-from PIL import Image, ImageDraw, ImageFont
+from typing import TYPE_CHECKING
 
 from bot.core.counts import Counts
 from bot.core.terms import State
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw, ImageFont
 
 WIDTH, HEIGHT = 960, 360  # pixels; shown at half of it, so that it is sharp on a fine screen
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 96, 44  # around the bars
@@ -27,6 +29,8 @@ BANDS = (
 
 def drawn(counts: Counts) -> bytes:
     """Return the picture: a bar a day, its parts from the bottom up in the order of the legend."""
+    from PIL import Image, ImageDraw  # a start need not wait for what few ever ask for
+
     image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     draw = ImageDraw.Draw(image)
     days = _days(counts)
@@ -108,4 +112,6 @@ def _dates(draw: ImageDraw.ImageDraw, days: list[date], step: float) -> None:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    from PIL import ImageFont
+
     return ImageFont.load_default(size)
