@@ -55,7 +55,6 @@ async def keep(request: web.Request, refusal: Refusal, by: Actor | None = None) 
     `by` is who called, where the door knows that from elsewhere than the Authorization header.
     """
     if type(refusal) is not NotReady and not refusal.on_record:
-        refusal.on_record = True
         await request.config_dict[_RECORD].keep(request, refusal, by)
 
 

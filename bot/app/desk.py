@@ -46,4 +46,4 @@ def desk_of(made: Parts, reload: Callable[[], Awaitable[None]], examine: Examine
         Doctor(examine).words() if examine else (),
     ]
     words = tuple(word for chapter in chapters for word in chapter)
-    return Desk(Vocabulary(words), store, policies, clock, tying)
+    return Desk(Vocabulary(words), store, policies, clock, tying, made.refusing)

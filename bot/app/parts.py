@@ -108,7 +108,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
     gate = egress.anywhere if settings.egress_allow_private else egress.outward
     feeds = Feeds(settings.policy, lambda: egress.session(gate), clock)
     policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups, feeds)
-    trust = LogTrust()
+    trust, refusing = LogTrust(), Refusing(store, clock)
     return Parts(
         settings=settings,
         public_url=public_url,
@@ -123,12 +123,12 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         feeds=feeds,
         trust=trust,
         knowing=Knowing(store, policies, clock),
-        refusing=Refusing(store, clock),
+        refusing=refusing,
         intake=Intake(store, policies, clock, ids, keys),
-        reviewing=Reviewing(store, policies, clock),
-        breaking=Breaking(store, policies, clock),
+        reviewing=Reviewing(store, policies, clock, refusing),
+        breaking=Breaking(store, policies, clock, refusing),
         viewing=Viewing(store, policies, clock),
-        granting=Granting(store, policies, clock, trust),
+        granting=Granting(store, policies, clock, trust, refusing),
         sweeping=Sweeping(store, policies, clock),
         entering=Entering(store, policies, clock, ids),
         admin=Admin(store, policies, clock, ids, keys),

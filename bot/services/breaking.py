@@ -14,7 +14,6 @@ from bot.core.machine import BreakGlass, Command, ReviewGlass, step
 from bot.core.policy import denies, frozen_by
 from bot.core.terms import (
     Actor,
-    Change,
     Digest,
     EntryKind,
     PersonName,
@@ -23,7 +22,7 @@ from bot.core.terms import (
     RequestId,
     Roster,
 )
-from bot.ports import Clock, Policies, Store
+from bot.ports import Clock, Policies, Refusals, Store
 
 TRIES = 8
 
@@ -37,6 +36,7 @@ class Breaking:
     store: Store
     policies: Policies
     clock: Clock
+    refusals: Refusals
 
     async def break_glass(
         self,
@@ -106,5 +106,4 @@ class Breaking:
         facts = {"refusal": refusal.slug()}
         now = self.clock.now()
         entry = effects.entry(EntryKind.GLASS_REFUSED, request, by, now, decision=what, facts=facts)
-        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
-        refusal.on_record = True
+        await self.refusals.note(entry, refusal)

@@ -26,7 +26,7 @@ from bot.core.terms import (
     State,
     Subject,
 )
-from bot.ports import Callback, Clock, Policies, Store
+from bot.ports import Callback, Clock, Policies, Refusals, Store
 
 TRIES = 8
 
@@ -46,6 +46,7 @@ class Granting:
     policies: Policies
     clock: Clock
     trust: LogTrust
+    refusals: Refusals
 
     async def subject(self, executor: Executor, grant_id: GrantId) -> Subject:
         """Return for whom this executor's grant is, so that a digest can be recomputed; raises `Unknown`."""
@@ -104,8 +105,7 @@ class Granting:
         sends = (
             (Send(OutboxKind.ALERT, effects.ADMINS, now, f"digest-mismatch:{request.id}"),) if alarm else ()
         )
-        await self.store.commit(Change(after=None, expected=None, entries=(entry,), sends=sends))
-        refusal.on_record = True
+        await self.refusals.note(entry, refusal, sends)
 
     async def report(
         self,

@@ -1,60 +1,65 @@
 """What was refused to somebody we know goes on record; a flood of it is one entry a minute, with its count.
 
-What has an entry of its own (a review, a redemption) is left to that. Who holds no key that we ever gave out
-is nobody, and leaves no entry: else anybody who reaches the port could fill the log.
+Who holds no key that we ever gave out, and no account that a chat vouches for, is nobody and leaves no entry:
+else anybody who reaches the port could fill the log.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.core.errors import Refusal
-from bot.core.terms import Actor, ActorKind, AgentName, Change, Digest, Entry, EntryKind
+from bot.core.terms import Actor, ActorKind, AgentName, Change, Digest, Entry, EntryKind, RequestId, Send
 from bot.ports import Clock, Store
 
-EVERY = timedelta(minutes=1)  # between two entries about one principal and one kind of refusal
-Which = tuple[ActorKind, str, str]  # whom, and what: some dozens for each principal we know
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """One call that was refused."""
-
-    by: Actor
-    refusal: str
-    route: str  # as the server knows it, not what was called
-    about: dict[str, str]
+EVERY = timedelta(minutes=1)  # between two entries of one kind about the same
+Which = tuple[EntryKind, Actor, str, RequestId | None, str | None]  # what was refused to whom, about what
 
 
 @dataclass(slots=True)
 class Run:
-    """Refusals of one kind to one principal: when the last entry told of them, and what came since."""
+    """Refusals alike: when an entry last told of them, what the last one was, and how many came since."""
 
     told_at: datetime
-    last: Refused
+    last: Entry
     count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Refusing:
-    """Keeps the record of refused calls."""
+    """Keeps the record of what was refused; fulfils `bot.ports.Refusals`."""
 
     store: Store
     clock: Clock
     _runs: dict[Which, Run] = field(default_factory=dict)
 
     async def record(self, by: Actor, refusal: Refusal, route: str) -> None:
-        """Put a refusal on record: at once, or in the count of the next entry when one has just told."""
-        which, now = (by.kind, by.name, refusal.slug()), self.clock.now()
-        refused = Refused(by, refusal.slug(), route, refusal.about)
+        """Put on record that a call got no further; `route` is our own pattern, not what was called."""
+        digest, action = refusal.about.get("digest"), refusal.about.get("action")
+        facts = {"refusal": refusal.slug(), "route": route} | ({"action": action} if action else {})
+        entry = Entry(
+            kind=EntryKind.CALL_REFUSED,
+            at=self.clock.now(),
+            by=by,
+            agent=AgentName(by.name) if by.kind is ActorKind.AGENT else None,
+            action_digest=Digest(digest) if digest else None,
+            facts=facts,
+        )
+        await self.note(entry, refusal)
+
+    async def note(self, entry: Entry, refusal: Refusal, sends: Sequence[Send] = ()) -> None:
+        """Put a refusal's own entry on record: at once, or in the count of the next one like it."""
+        refusal.on_record = True
+        which = (entry.kind, entry.by, refusal.slug(), entry.request_id, entry.decision)
         run = self._runs.get(which)
-        if run is not None and now - run.told_at < EVERY:
-            run.last, run.count = refused, run.count + 1
+        if run is not None and entry.at - run.told_at < EVERY:
+            run.last, run.count = entry, run.count + 1
             return
         count = 1 if run is None else run.count + 1
-        self._runs[which] = Run(now, refused)
-        await self._commit(_entry(refused, count, now))
+        self._runs[which] = Run(entry.at, entry)
+        await self._commit((_counting(entry, count, entry.at),), sends)
 
     async def catch_up(self) -> None:
         """Tell of what was only counted for a minute, and forget who is quiet."""
@@ -69,23 +74,14 @@ class Refusing:
     async def _tell(self, runs: dict[Which, Run], now: datetime) -> None:
         for which in runs:
             del self._runs[which]
-        counted = [run for run in runs.values() if run.count]
-        if counted:
-            await self._commit(*(_entry(run.last, run.count, now) for run in counted))
+        entries = tuple(_counting(run.last, run.count, now) for run in runs.values() if run.count)
+        if entries:
+            await self._commit(entries, ())
 
-    async def _commit(self, *entries: Entry) -> None:
-        await self.store.commit(Change(after=None, expected=None, entries=entries))
+    async def _commit(self, entries: tuple[Entry, ...], sends: Sequence[Send]) -> None:
+        await self.store.commit(Change(after=None, expected=None, entries=entries, sends=tuple(sends)))
 
 
-def _entry(refused: Refused, count: int, now: datetime) -> Entry:
+def _counting(entry: Entry, count: int, now: datetime) -> Entry:
     """Return an entry that stands for `count` refusals, the last of which was this one."""
-    digest, action = refused.about.get("digest"), refused.about.get("action")
-    return Entry(
-        kind=EntryKind.CALL_REFUSED,
-        at=now,
-        by=refused.by,
-        agent=AgentName(refused.by.name) if refused.by.kind is ActorKind.AGENT else None,
-        action_digest=Digest(digest) if digest else None,
-        facts={"refusal": refused.refusal, "route": refused.route, "count": str(count)}
-        | ({"action": action} if action else {}),
-    )
+    return replace(entry, at=now, facts={**entry.facts, "count": str(count)}) if count > 1 else entry

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.core.card import Card
 from bot.core.errors import Refusal, UnknownPerson
 from bot.core.terms import Actor, Change, Entry, EntryKind, PersonName
-from bot.ports import Clock, Policies, Store
+from bot.ports import Clock, Policies, Refusals, Store
 from handlers.commands.answers import Answer
 from handlers.commands.tying import Tying
 from handlers.commands.words import Asked, Trace, Vocabulary, Word, examples, overview, unknown
@@ -31,6 +31,7 @@ class Desk:
     policies: Policies
     clock: Clock
     tying: Tying
+    refusals: Refusals
     prefix: str = ""
     shows_all: Callable[[Card], bool] = operator.attrgetter("complete")
 
@@ -87,9 +88,10 @@ class Desk:
         private = {"words": rest[:KEPT_MAX]} if rest else {}
         now = self.clock.now()
         entry = Entry(kind=EntryKind.ADMIN, at=now, by=actor, facts=facts, private=private)
-        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
         if refusal is not None:
-            refusal.on_record = True
+            await self.refusals.note(entry, refusal)
+        else:
+            await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
 
     def _unknown(self, line: str, actor: Actor) -> Answer:
         person = self.policies.current().directory.people[PersonName(actor.name)]

@@ -10,10 +10,7 @@ from bot.core.machine import WORDS_MAX
 from bot.core.terms import (
     Actor,
     ActorKind,
-    Change,
     Digest,
-    Entry,
-    EntryKind,
     Json,
     PersonName,
     Proof,
@@ -140,25 +137,11 @@ class Desk:
         try:
             return await self.identity.actor(clicker)
         except Refusal as refusal:
-            await self._refused(clicker, request, what, refusal)
+            # Whoever it was, they are nobody who may review.
+            account = f"{clicker.team or '?'}/{clicker.id}"
+            nobody = Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE)
+            await self.reviewing.turned_away(request, str(what), refusal, nobody)
             raise
-
-    async def _refused(self, clicker: Clicker, request: Request, what: str, refusal: Refusal) -> None:
-        """Leave an audit entry: whoever it was, they are nobody who may review."""
-        account = f"{clicker.team or '?'}/{clicker.id}"
-        entry = Entry(
-            kind=EntryKind.REVIEW_REFUSED,
-            at=self.clock.now(),
-            by=Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE),
-            request_id=request.id,
-            agent=request.subject.agent,
-            on_behalf_of=request.subject.on_behalf_of,
-            action_digest=request.digest,
-            policy_digest=request.plan.bundle,
-            decision=str(what),
-            facts={"refusal": refusal.slug()},
-        )
-        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
 
     def _page(self, request_id: RequestId) -> str:
         return f"{self.public_url}/requests/{request_id}"

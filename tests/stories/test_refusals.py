@@ -21,16 +21,16 @@ ASK: dict[str, Any] = {"env": "prod", "sql": "SELECT 1", "rows": 1}
 NOWHERE = "req_" + "0" * 32
 
 
-async def on_record(world: World) -> list[Answer]:
-    """Return the entries of refused calls: what was refused to whom, and what they say of it."""
-    query = "SELECT body FROM entries WHERE kind = 'call.refused' ORDER BY sequence"
+async def on_record(world: World, kind: str = "call.refused") -> list[Answer]:
+    """Return the entries of what was refused to whom."""
+    query = f"SELECT body FROM entries WHERE kind = '{kind}' ORDER BY sequence"
     found = await rows(world.running.parts.settings.database_url, query)
     return [json.loads(bytes(row["body"])) for row in found]
 
 
 async def facts(world: World) -> list[tuple[str, str, int]]:
     told = [entry["facts"] for entry in await on_record(world)]
-    return [(one["refusal"], one["route"], int(one["count"])) for one in told]
+    return [(one["refusal"], one["route"], int(one.get("count", 1))) for one in told]
 
 
 async def refused(call: Awaitable[object]) -> str:
@@ -47,7 +47,6 @@ async def test_an_ask_the_catalog_does_not_take_stands_in_the_log_with_its_actio
     assert entry["facts"] == {
         "refusal": "malformed",
         "route": "POST /v1/requests",
-        "count": "1",
         "action": "db.migrate",
     }
     assert (entry["agent"], len(entry["action_digest"])) == ("deployer", 64)
@@ -127,6 +126,24 @@ async def test_what_executors_and_people_are_refused_is_on_record_and_nothing_tw
     ] == [("malformed", "person"), ("unknown", "executor"), ("not-released", "executor")]
     assert (await on_record(world))[-1]["action_digest"] == request["digest"]
     assert jti(told["grant"])
+
+
+async def test_clicking_on_at_what_one_may_not_review_is_one_entry_a_minute(
+    small_world: World,
+) -> None:
+    world = small_world
+    request, di = await world.agent.asks("db.migrate", **ASK), await world.person("ed")
+    other = await world.agent.asks("db.migrate", **(ASK | {"rows": 2}))
+    for _ in range(30):
+        await refused(di.approves(request))
+    await refused(di.approves(other))  # another request is another matter
+    await world.running.parts.refusing.close()
+    told = [entry["facts"] for entry in await on_record(world, "review.refused")]
+    assert [(one["refusal"], one.get("count")) for one in told] == [
+        ("own-request", None),
+        ("own-request", None),
+        ("own-request", "29"),
+    ]
 
 
 async def test_a_key_of_another_kind_and_a_revoked_one_have_a_name_in_the_log(small_world: World) -> None:

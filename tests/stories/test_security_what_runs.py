@@ -83,8 +83,9 @@ async def test_a_digest_that_differs_raises_the_alarm_and_stands_in_the_log(worl
     assert alarms == [{"address": "admins", "event": f"digest-mismatch:{request['id']}"}]
     await world.settle()
     assert await in_database(world, "SELECT address, problem FROM letters") == []
+    await world.running.parts.refusing.close()  # the first has its entry, the others are counted in another
     refusals = await in_database(world, "SELECT request_id FROM entries WHERE kind = 'grant.refused'")
-    assert [row["request_id"] for row in refusals] == [request["id"]] * 3
+    assert [row["request_id"] for row in refusals] == [request["id"]] * 2
 
 
 async def test_a_summary_that_contradicts_the_parameters_names_nothing(small_world: World) -> None:
@@ -153,7 +154,9 @@ async def test_a_body_that_is_not_strict_json_is_refused_before_anything_is_deci
     async with small_world.http.post(url, data=body, headers=headers) as answer:
         assert answer.status == 400
         assert answer.content_type == "application/problem+json"
-    assert await small_world.audit() == size
+    assert await small_world.audit() == size + 1
+    newest = "SELECT kind FROM entries ORDER BY sequence DESC LIMIT 1"
+    assert await in_database(small_world, newest) == [{"kind": "call.refused"}]
 
 
 async def test_a_body_beyond_the_cap_is_refused_before_it_is_read(small_world: World) -> None:

@@ -33,6 +33,7 @@ async def refused(world: World, request: Answer, person: str, verdict: str = "ap
     seen = await world.agent.sees(request)
     assert (seen["state"], seen["reviews"]) == ("pending", [])
     assert len(await _entries(world, request, "review.refused")) == before + 1
+    await world.running.parts.refusing.close()  # so that the next one is not counted with this one
     return no.value.slug
 
 
