@@ -126,8 +126,7 @@ def _chain(
 ) -> tuple[PersonName, ...]:
     if giver not in asked:
         return ()
-    out, seen, lent = barred(request, roster), [giver], list[PersonName]()
-    cut = giver in out
+    out, seen, lent, cut = barred(request, roster), [giver], list[PersonName](), False
     while (deputy := asked.get(seen[-1])) is not None:
         if deputy in seen:
             return ()

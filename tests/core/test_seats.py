@@ -211,6 +211,13 @@ def test_what_is_asked_here_goes_before_an_absence() -> None:
     assert seats(request, roster) == {BO: BO, CY: CY, DI: BO}
 
 
+def test_who_was_asked_here_takes_that_seat_before_one_of_an_absence() -> None:
+    roster = a_crowd({BO: ED}, deputies={BO: {ED}, CY: {ED}})
+    request = after(step(a_request(PAIR), delegate(CY, ED, roster), NOON))
+    assert seats(request, roster)[ED] == CY
+    assert seats(a_request(PAIR), roster)[ED] == BO
+
+
 def test_another_approver_may_be_asked_and_is_one_voice() -> None:
     roster = a_crowd()
     request = after(step(a_request(PAIR), delegate(BO, CY, roster), NOON))
