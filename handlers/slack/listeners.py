@@ -18,27 +18,25 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.core.errors import NotReady, Refusal
+from bot.core.errors import Refusal
 from bot.core.terms import Json
 from handlers.slack import payloads
 from handlers.slack.answers import Message
 from handlers.slack.confirming import Confirming, confirmed, is_grave
 from handlers.slack.counter import Counter
-from handlers.slack.desk import Desk, said
+from handlers.slack.desk import Desk
 from handlers.slack.identity import Clicker
 from handlers.slack.panes import Panes
 from handlers.slack.payloads import Click, Pane, Pressed
 from handlers.slack.reactions import Reactions
-from handlers.slack.troubles import NO_ANSWER
 from handlers.slack.usergroups import Usergroups
+from handlers.slack.whispers import BROKEN, answer, answers, logged, send, send_all, tell, whisper
 
 ACK_WITHIN = 2.3  # seconds; Slack gives up after 3
 GRACE = 5  # seconds for work in hand when the server stops
 STILL = "Still at it; the answer follows."
 ACT = re.compile(r"act-[0-9]+")  # the buttons of an answer
-BROKEN = "Something went wrong on our side; look at the card before you try again."
 
 Body = dict[str, Json]
 Result = TypeVar("Result")
@@ -89,11 +87,11 @@ class Listeners:
     def _clicks(self, work: Callable[[Click], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         async def clicked(ack: AsyncAck, body: Body) -> None:
             click = payloads.click(body)
-            task = self._start(_answer(work(click)))
+            task = self._start(answer(work(click)))
             await _in_time(task)
             await ack()
             if click.pane is None:
-                self._start(_whisper(task, click.response_url))
+                self._start(whisper(task, click.response_url))
             else:
                 self._start(self._renew(task, click.pane, click.clicker))
 
@@ -102,7 +100,7 @@ class Listeners:
     def _stands(self, work: Callable[[Clicker], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         async def pressed(ack: AsyncAck, body: Body) -> None:
             clicker, pane = payloads.in_pane(body)
-            task = self._start(_answer(work(clicker)))
+            task = self._start(answer(work(clicker)))
             await _in_time(task)
             await ack()
             self._start(self._renew(task, pane, clicker))
@@ -115,48 +113,48 @@ class Listeners:
         if (broke := task.exception()) is not None:
             log.error("slack.listener_failed", exc_info=broke)
         message = {"text": BROKEN} if broke is not None else task.result()
-        await _logged(self.panes.renew(pane, clicker, message["text"] if message else ""))
+        await logged(self.panes.renew(pane, clicker, message["text"] if message else ""))
 
     async def _submitted(self, ack: AsyncAck, body: Body) -> None:
         form = payloads.form(body)
-        task = self._start(_answer(self.desk.submit(form)))
+        task = self._start(answer(self.desk.submit(form)))
         beneath, url = form.carried.pane, form.carried.response_url
         pane = Pane(beneath, is_home=False, request_id=form.carried.request_id)
         done = await _in_time(task)
         if not done or (refused := task.result()) is None:
             await ack()
-            self._start(self._renew(task, pane, form.clicker) if beneath else _whisper(task, url))
+            self._start(self._renew(task, pane, form.clicker) if beneath else whisper(task, url))
         else:
             await ack(response_action="errors", errors={"reason": refused["text"]})
 
     async def _typed(self, ack: AsyncAck, body: Body) -> None:
         typed = payloads.typed(body)
-        task = self._start(_answers(self.counter.typed(typed)))
+        task = self._start(answers(self.counter.typed(typed)))
         if not await _in_time(task):
             await ack(STILL, response_type="ephemeral")
-            self._start(_tell(task, typed.response_url))
+            self._start(tell(task, typed.response_url))
             return
         first, *rest = task.result()
         await ack(first["text"], blocks=first.get("blocks"), response_type="ephemeral")
         if rest:
-            self._start(_send_all(typed.response_url, rest))
+            self._start(send_all(typed.response_url, rest))
 
     async def _pressed(self, ack: AsyncAck, body: Body) -> None:
         pressed = payloads.pressed(body)
         if is_grave(pressed):
             await self._grave(ack, pressed)
             return
-        task = self._start(_answers(self.counter.pressed(pressed)))
+        task = self._start(answers(self.counter.pressed(pressed)))
         await _in_time(task)
         await ack()
-        self._start(_tell(task, pressed.response_url))
+        self._start(tell(task, pressed.response_url))
 
     async def _grave(self, ack: AsyncAck, pressed: Pressed) -> None:
         """Ask for the second confirmation first."""
-        task = self._start(_answer(self.confirming.ask(pressed)))
+        task = self._start(answer(self.confirming.ask(pressed)))
         await _in_time(task)
         await ack()
-        self._start(_whisper(task, pressed.response_url))
+        self._start(whisper(task, pressed.response_url))
 
     async def _confirmed(self, ack: AsyncAck, body: Body) -> None:
         try:
@@ -164,18 +162,18 @@ class Listeners:
         except Refusal as refusal:
             await ack(response_action="errors", errors={"code": refusal.detail})
             return
-        task = self._start(_answers(self.counter.pressed(pressed)))
+        task = self._start(answers(self.counter.pressed(pressed)))
         await _in_time(task)
         await ack()
-        self._start(_tell(task, pressed.response_url))
+        self._start(tell(task, pressed.response_url))
 
     async def _home_opened(self, event: Body) -> None:
         if event.get("tab") == "home":
             stands = str((event.get("view") or {}).get("hash", ""))
-            self._start(_logged(self.panes.home.publish(Clicker(str(event["user"]), None), stands=stands)))
+            self._start(logged(self.panes.home.publish(Clicker(str(event["user"]), None), stands=stands)))
 
     async def _reacted(self, event: Body) -> None:
-        self._start(_logged(self.reactions.react(payloads.reaction(event))))
+        self._start(logged(self.reactions.react(payloads.reaction(event))))
 
     async def _regrouped(self, event: Body) -> None:
         self.usergroups.forget(str(event.get("subteam_id") or event.get("subteam", {}).get("id", "")))
@@ -184,7 +182,7 @@ class Listeners:
         """Log what broke before the acknowledgement, and tell the clicker."""
         log.error("slack.listener_failed", kind=body.get("type"), exc_info=error)
         if "response_url" in body:
-            self._start(_send(str(body["response_url"]), {"text": BROKEN}))
+            self._start(send(str(body["response_url"]), {"text": BROKEN}))
         return BoltResponse(status=200)
 
     def _start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
@@ -198,71 +196,9 @@ async def _acknowledge(ack: AsyncAck) -> None:
     await ack()
 
 
-async def _answer(work: Awaitable[Message | None]) -> Message | None:
-    """Return what the clicker is to be told: the answer, the refusal, or nothing."""
-    try:
-        return await work
-    except Refusal as refusal:
-        return said(refusal)
-
-
-async def _logged(work: Awaitable[None]) -> None:
-    """Do what nobody waits for."""
-    try:
-        await work
-    except Exception:  # an outer loop: Slack was told already that it arrived
-        log.exception("slack.listener_failed")
-
-
-async def _answers(work: Awaitable[list[Message]]) -> list[Message]:
-    """Return what somebody is answered, or the refusal."""
-    try:
-        return await work
-    except Refusal as refusal:
-        return [said(refusal)]
-
-
 async def _in_time(task: asyncio.Task[Any]) -> bool:
     """Say whether the work was done while Slack still waits; raises what broke it."""
     done, _ = await asyncio.wait({task}, timeout=ACK_WITHIN)
     for finished in done:
         finished.result()
     return bool(done)
-
-
-async def _whisper(task: asyncio.Task[Message | None], response_url: str) -> None:
-    """Tell the clicker alone, once the work is done."""
-    await asyncio.wait({task})
-    if (broke := task.exception()) is not None:
-        log.error("slack.listener_failed", exc_info=broke)
-        await _send(response_url, said(NotReady(BROKEN)))
-    elif (message := task.result()) is not None:
-        await _send(response_url, message)
-
-
-async def _tell(task: asyncio.Task[list[Message]], response_url: str) -> None:
-    """Send an answer, once it is there."""
-    await asyncio.wait({task})
-    if (broke := task.exception()) is not None:
-        log.error("slack.listener_failed", exc_info=broke)
-        await _send(response_url, {"text": BROKEN})
-        return
-    await _send_all(response_url, task.result())
-
-
-async def _send_all(response_url: str, messages: list[Message]) -> None:
-    for message in messages:
-        await _send(response_url, message)
-
-
-async def _send(response_url: str, message: Message) -> None:
-    client = AsyncWebhookClient(response_url, timeout=10, retry_handlers=[])
-    try:
-        await client.send(
-            text=message["text"],
-            blocks=message.get("blocks"),
-            response_type="ephemeral",
-            replace_original=False,
-        )
-    except NO_ANSWER as error:
-        log.warning("slack.whisper_lost", error=type(error).__name__)
