@@ -68,12 +68,22 @@ class Cards:
                 await store.pass_on(row, stand.leader, now)
                 return None
             return stand
-        if first is not None and _waited_behind(first, request):  # 3
+        if first is not None and await self._inherits(first, request, row.send.address):  # 3
             if stand.form is Form.ROUNDUP:
                 await store.free(row, first.id, now)
             elif await store.hand_over(row, first.id, now):
                 return None
         return stand
+
+    async def _inherits(self, heir: Request, request: Request, address: str) -> bool:
+        """Say whether the oldest that waits takes the place of a request that is over."""
+        if request.state is State.PENDING or request.decided_at is None:
+            return False
+        stand = await self.outside.store.stand(heir.id, address)
+        if stand is not None:
+            return stand.form is Form.ALIKE  # it has no card, and would get none
+        # It has yet to come to its turn: asked while the other waited, it goes on waiting on that card.
+        return heir.created_at < request.decided_at
 
     async def _first(self, row: Claimed, request: Request) -> Request | None:
         """Return the oldest identical request that waits and is to be shown here."""
@@ -157,12 +167,6 @@ class Cards:
             shown=shown,
             facts={"address": row.send.address, **facts},
         )
-
-
-def _waited_behind(heir: Request, request: Request) -> bool:
-    """Say whether `heir` was asked while `request`, which is over, still waited."""
-    over_at = request.decided_at
-    return request.state is not State.PENDING and over_at is not None and heir.created_at < over_at
 
 
 def _stamp(shown: Sequence[AlikeLine | RoundupLine], count: int) -> str:
