@@ -66,12 +66,12 @@ class Agent:
         return request
 
     def watch(self, request: Request, poll: float = POLL) -> Iterator[Request]:
-        """Yield the request as it stands after each poll; the last one is decided.
+        """Yield the request as it stands after each poll, or when somebody asks; the last one is decided.
 
         Raises `Unreachable` when Assent is away until a minute after the request's deadline.
         """
         while request.state == PENDING:
-            request = self._poll(request, poll, {})
+            request = self._poll(request, poll, {"questions": str(len(request.questions))})
             yield request
 
     def attend(

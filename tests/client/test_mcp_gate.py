@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.client.test_questions import asks
 from tests.client.world import PATIENCE, Assent, an_assent, until
 
 SERVER = Path(__file__).with_name("mcp_server.py")
@@ -239,6 +240,22 @@ async def test_all_that_the_server_will_see_is_shown_and_bound(server: Assent, g
     while "id" not in answer:
         answer = await gate.hear()
     assert answer["result"]["resultType"] == "complete"
+
+
+async def test_a_question_reaches_whoever_waits_at_the_gate(server: Assent, gate: Gate) -> None:
+    gate.call("write", arguments={"text": "a"}, _meta={"progressToken": "p"})
+    request = await server.pending()
+    await asks(server, "Which box?")
+    said = ""
+    while "Which box?" not in said:
+        said = (await gate.hear())["params"]["message"]
+    assert (await server.run("answer", request["id"], "The red one.")).code == 0
+    await server.decide("deny")
+    while "id" not in await gate.hear():
+        pass
+    gate.process.stdin.close()  # type: ignore[union-attr]
+    _, problems = await gate.process.communicate()
+    assert f"answer with: assent answer {request['id']}" in problems.decode()
 
 
 async def test_a_cancelled_call_is_withdrawn_and_does_not_run(server: Assent, gate: Gate) -> None:

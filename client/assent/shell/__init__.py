@@ -1,1 +1,1 @@
-"""The command line: `assent run | request | wait | show | cancel | mcp-gate | verify`."""
+"""The command line: `assent run | request | wait | show | answer | cancel | mcp-gate | verify`."""

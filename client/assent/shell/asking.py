@@ -1,4 +1,4 @@
-"""`assent request | wait | show | cancel`: one request at a time, for scripts and for people."""
+"""`assent request | wait | show | answer | cancel`: one request at a time, for scripts and for people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
 from assent.agent import Agent, new_key
+from assent.refusals import Misused
 from assent.shell import options
 from assent.shell.codes import CANCELLED, GOOD
 from assent.shell.run import wait_for
@@ -53,6 +54,31 @@ def show(args: Namespace) -> int:
     return GOOD
 
 
+def answer_arguments(parser: ArgumentParser) -> None:
+    """Describe `answer`."""
+    one_argument(parser)
+    parser.add_argument("text", metavar="TEXT", help="people read it as the agent's claim")
+    parser.add_argument("--question", metavar="NUMBER", type=int, help="default: the one that is open")
+
+
+def answer(args: Namespace) -> int:
+    """Answer what somebody wants to know before they decide."""
+    agent = options.agent_of(args)
+    found = agent.show(args.id)
+    number = args.question if args.question is not None else _open_question(found)
+    _print(agent.answer(found, number, args.text), args.json)
+    return GOOD
+
+
+def _open_question(found: Request) -> int:
+    numbers = [one.number for one in found.questions if one.answer is None]
+    if len(numbers) == 1:
+        return numbers[0]
+    if not numbers:
+        raise Misused("Nobody has asked anything that is still open.")
+    raise Misused(f"Questions {', '.join(map(str, numbers))} are open; say which with --question.")
+
+
 def cancel(args: Namespace) -> int:
     """Withdraw a pending request."""
     cancelled = options.agent_of(args).cancel(args.id)
@@ -86,6 +112,9 @@ def _print(made: Request, as_json: bool, *, whole: bool = False) -> None:
     for name, value in action.get("parameters", {}).items():
         written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         result(f"  {literal(name)}: {literal(written)}")
+    for one in made.questions:
+        result(f"  question {one.number}: {literal(one.text)}")
+        result(f"    {literal(one.answer) if one.answer is not None else 'not answered'}")
     if made.state == PENDING:
         result(f"  {whom(made)}, until {made.expires_at:%Y-%m-%d %H:%M:%S}Z")
     elif made.reason:

@@ -20,6 +20,7 @@ COMMANDS: tuple[tuple[str, str, Describe, Run | None], ...] = (
     ("request", "ask for an action; prints the request's id", asking.request_arguments, asking.request),
     ("wait", "wait until a request is decided", asking.one_argument, asking.wait),
     ("show", "show a request", asking.one_argument, asking.show),
+    ("answer", "answer a question about a request", asking.answer_arguments, asking.answer),
     ("cancel", "withdraw a pending request", asking.one_argument, asking.cancel),
     ("mcp-gate", "let the tools of an MCP server run only once approved", gating.arguments, gating.main),
     ("verify", "check a callback, a grant or a proof", verifying.arguments, None),

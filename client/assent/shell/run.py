@@ -17,7 +17,7 @@ from assent.shell.codes import CANCELLED
 from assent.shell.screen import Screen, literal, screen, span
 from assent.shell.signals import Interrupted, Signals
 from assent.strictly import Json
-from assent.terms import PENDING, Ask, Receipt, Request
+from assent.terms import PENDING, Ask, Question, Receipt, Request
 
 ACTION = "shell.run"
 POLL_LIVE = 5.0  # seconds of one poll where somebody watches whom it waits for
@@ -86,17 +86,40 @@ def wait_for(agent: Agent, request: Request, teller: Screen, words: str) -> Requ
     began = time.monotonic()
     teller.say("asked", words, event="asked", id=request.id, state=request.state, page=request.page)
     teller.more(f"code {request.code} · {literal(request.page)}")
-    if request.state == PENDING:
-        with teller.waiting(request) as wait:
-            for stands in agent.watch(request, POLL_LIVE if sys.stderr.isatty() else POLL):
-                request = stands
-                wait.now(request)
+    told: set[int] = set()
+    while request.state == PENDING:
+        for question in request.questions:
+            if question.answer is None and question.number not in told:
+                tell_question(teller, request, question)
+        told.update(question.number for question in request.questions)
+        request = _watched(agent, request, teller)
     request.require_granted()
     took = span(time.monotonic() - began)
     words = f"approved after {took}" if request.raw["stages"] else "allowed by policy"
     said = f": {literal(request.reason)}" if request.reason else ""
     teller.say("good", f"{words}{said}", event="approved", id=request.id)
     return request
+
+
+def _watched(agent: Agent, request: Request, teller: Screen) -> Request:
+    """Show the wait until the request is decided, or somebody asks something more."""
+    known = len(request.questions)
+    with teller.waiting(request) as wait:
+        for stands in agent.watch(request, POLL_LIVE if sys.stderr.isatty() else POLL):
+            request = stands
+            wait.now(request)
+            if len(request.questions) > known:
+                break
+    return request
+
+
+def tell_question(teller: Screen, request: Request, question: Question) -> None:
+    """Show what somebody wants to know, and how to answer."""
+    who = literal(question.asked_by) if question.asked_by else "somebody"
+    facts = {"id": request.id, "question": question.number, "words": question.text}
+    teller.say("note", f"{who} asks: {literal(question.text)}", event="question", **facts)
+    number = f" --question {question.number}" if question.number > 1 else ""
+    teller.more(f'answer with: assent answer {request.id}{number} "…"')
 
 
 def _asked(ask: Ask) -> str:

@@ -22,6 +22,7 @@ from assent.shell.gate.messages import (
     refusal,
     written,
 )
+from assent.shell.run import tell_question
 from assent.shell.screen import Screen, literal, whom
 from assent.strictly import Json
 from assent.terms import PENDING, Request
@@ -116,12 +117,13 @@ class Gate:
 
     def _through(self, key: Key, call: Call) -> None:
         beats = 0
+        asked: set[int] = set()
 
         def seen(request: Request) -> None:
             nonlocal beats
             if request.state == PENDING:
                 beats += 1
-                note = progress(call.message, beats, whom(request))
+                note = progress(call.message, beats, self._news(request, asked))
                 if note is not None:
                     self._say(note)
 
@@ -150,6 +152,16 @@ class Gate:
             note = f"the server could not be reached: {error}"
             self._refuse(call, note)
             call.report(succeeded=False, note=note)
+
+    def _news(self, request: Request, asked: set[int]) -> str:
+        """Say whom a call waits for, and once what they ask: whoever sits here can answer that."""
+        questions = [one for one in request.questions if one.answer is None]
+        for one in questions:
+            if one.number not in asked:
+                tell_question(self._teller, request, one)
+        asked.update(one.number for one in questions)
+        said = "; ".join(f"question {one.number}: {one.text}" for one in questions)
+        return f"{whom(request)} ({literal(said)})" if said else whom(request)
 
     def _leave(self, key: Key) -> None:
         """Forget a call before its answer is said: with that its id is free."""
