@@ -16,6 +16,7 @@ from storage.tables import ENTRIES, PRIVATE
 CHANNEL = "assent_log"
 VERSION = 1  # of an entry's members
 NOTHING: dict[str, str] = {}
+NAMES = frozenset({"person", "giver", "deputy"})  # private fields that name whose they are
 PERSONAL = (ActorKind.PERSON, ActorKind.OPERATOR)  # whose name and account can be erased
 _LOCK = "SELECT frontier FROM log_head"  # on SQLite BEGIN IMMEDIATE has taken the lock before
 _LOCK_ROW = "SELECT frontier FROM log_head FOR UPDATE"
@@ -117,7 +118,7 @@ def _private(entry: Entry) -> Iterator[tuple[str, str, str | None]]:
     by, for_whom = entry.by, entry.on_behalf_of
     actor = by.name if by.kind is ActorKind.PERSON else None
     for field, value in entry.private.items():
-        yield field, value, actor or for_whom
+        yield field, value, value if field in NAMES else actor or for_whom
     if by.kind in PERSONAL:
         yield "by_name", by.name, by.name
         if by.account:

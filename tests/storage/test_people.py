@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from bot.core.errors import Stale
-from bot.core.terms import Absence, Linked, Quiet
+from bot.core.terms import Absence, Change, Entry, EntryKind, Linked, Quiet
 from bot.ports import Pairing, RegistryEdit
 from storage.store import DatabaseStore
 from tests.storage.conftest import Open
-from tests.storage.values import ANA, BO, HOUR, MINUTE, NOON, admin_entry
+from tests.storage.values import ANA, BO, BY_BO, HOUR, MINUTE, NOON, admin_entry
 
 AWAY = Absence(ANA, BO, NOON, NOON + HOUR, "ana")
 NIGHT = Quiet(ANA, "22:00", "07:00", "Europe/Paris")
@@ -72,3 +72,10 @@ async def test_a_pairing_is_finished_once_and_together_with_its_link(store: Data
     assert (await store.registry()).links == {("slack", "T1/U7"): LINKED}
     with pytest.raises(Stale):
         await store.finish_pairing(PAIRING, edit)
+
+
+async def test_a_name_in_somebody_elses_entry_is_erased_with_its_person(store: DatabaseStore) -> None:
+    private = {"giver": "ana", "reason": "in her place"}
+    await store.commit(Change(None, None, (Entry(EntryKind.REVIEWED, NOON, BY_BO, private=private),)))
+    assert await store.erase(ANA, admin_entry()) == 1
+    assert {one.value for one in await store.openings([0])} == {"in her place", "bo"}
