@@ -8,6 +8,7 @@ from itertools import groupby
 
 from bot.core.terms import Json
 from handlers.commands import Act, Answer, Line, Row, Table, Tone
+from handlers.commands.asked_for import ID
 from handlers.render import Renderer
 from handlers.slack.blocks import clip, escaped, message
 from handlers.slack.limits import HEADER_TEXT_MAX
@@ -57,17 +58,23 @@ def messages(answer: Answer, renderer: Renderer) -> list[Message]:
     made: list[Message] = []
     for number, part in enumerate(parts):
         title = clip(answer.title, HEADER_TEXT_MAX) if answer.title and number == 0 else None
-        blocks = renderer.json("slack/answer.json.j2", title=title, pieces=part, marks=MARKS)
+        blocks = renderer.json("slack/answer.json.j2", title=title, pieces=part, marks=MARKS, opened=opened)
         made.append({"text": escaped(text), "blocks": blocks})
     for card in answer.cards:
         shown = message(card, renderer)
         made.append({"text": shown.text, "blocks": shown.blocks})
     for last in acts:  # below the card that they are about
-        blocks = renderer.json("slack/answer.json.j2", title=None, pieces=[last], marks=MARKS)
+        blocks = renderer.json("slack/answer.json.j2", title=None, pieces=[last], marks=MARKS, opened=opened)
         made.append({"text": escaped(text), "blocks": blocks})
     if len(made) > MESSAGES_MAX:
         made = [*made[: MESSAGES_MAX - 1], {"text": LEFT_OUT}]
     return made or [{"text": "Done."}]
+
+
+def opened(act: Act) -> str:
+    """Return the id of the request that an act shows, which opens in a window of its own; else nothing."""
+    word, _, rest = act.command.partition(" ")
+    return rest if word == "show" and ID.fullmatch(rest) else ""
 
 
 def _first(answer: Answer) -> str:

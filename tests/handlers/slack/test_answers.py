@@ -87,8 +87,21 @@ def test_a_row_with_an_act_has_its_button_beside_it() -> None:
     rows = (Row(("ana", "1"), (Act("Open", "show 1"),)), Row(("bo", ""), (Act("Open", "show 2"),)))
     [made] = messages(Answer(table=Table(("WHO", "COUNT"), rows)), RENDERER)
     assert [block["accessory"]["value"] for block in made["blocks"]] == ["show 1", "show 2"]
+    assert all(block["accessory"]["action_id"].startswith("act-") for block in made["blocks"])
     assert [block["text"]["text"] for block in made["blocks"]] == ["ana\ncount 1", "bo"]
     assert len({block["accessory"]["action_id"] for block in made["blocks"]}) == 2
+
+
+def test_a_button_that_shows_a_request_opens_a_window() -> None:
+    request = "req_" + "0" * 32
+    rows = (
+        Row(("ana",), (Act("Open", f"show {request}"),)),
+        Row(("bo",), (Act("Open", f"show {request} x"),)),
+    )
+    [made] = messages(Answer(table=Table(("WHO",), rows)), RENDERER)
+    first, second = (block["accessory"] for block in made["blocks"])
+    assert (first["action_id"], first["value"]) == ("open", f"{request} -")
+    assert second["action_id"].startswith("act-")
 
 
 def test_what_does_not_fit_is_said() -> None:
