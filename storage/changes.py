@@ -95,7 +95,7 @@ def _write_requests(held: Transaction, winners: Sequence[Prepared]) -> None:
             continue
         held.changed.add(after.id)
         if after.due_at is not None:
-            held.will_be_due(after.due_at)
+            held.will_tick(after.due_at)
         if one.change.expected is None:
             new.append(_new_row(after, one))
         else:

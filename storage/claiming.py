@@ -41,7 +41,7 @@ def take(held: Transaction, rows: Sequence[Row[Any]], until: datetime, token: st
         return []
     taken = update(OUTBOX).where(_BOX.id.in_([row.id for row in rows]))
     held.connection.execute(taken.values(token=token, due_at=until, attempts=_BOX.attempts + 1))
-    held.will_be_due(until)
+    held.will_send(until)
     return [_claimed(row, token, until) for row in rows]
 
 

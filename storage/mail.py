@@ -48,7 +48,7 @@ def queue(held: Transaction, postings: Sequence[Posting]) -> None:
     new: dict[object, dict[str, Any]] = {}
     again: list[dict[str, Any]] = []
     for number, posting in enumerate(postings):
-        held.will_be_due(posting.send.due_at)
+        held.will_send(posting.send.due_at)
         lane = (posting.request_id, posting.send.address)
         shows = posting.send.kind is OutboxKind.SHOW and posting.request_id is not None
         if shows and lane in waiting:  # however long it was put off: there is news now

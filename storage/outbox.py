@@ -68,7 +68,7 @@ class OutboxStore:
         def job(held: Transaction) -> None:
             waits = update(OUTBOX).where(*_ours(claimed))
             held.connection.execute(waits.values(due_at=due_at, problem=problem, token=None))
-            held.will_be_due(due_at)
+            held.will_send(due_at)
             queue_alerts(held, claimed.request_id, alerts)
 
         await self._writer.submit(job)
@@ -80,7 +80,7 @@ class OutboxStore:
             waits = update(OUTBOX).where(*_ours(claimed))
             held.connection.execute(waits.values(due_at=due_at, token=None, attempts=_BOX.attempts - 1))
             if due_at > claimed.send.due_at:  # else it is as due as it was: no reason to look again
-                held.will_be_due(due_at)
+                held.will_send(due_at)
 
         await self._writer.submit(job)
 
@@ -146,7 +146,7 @@ class OutboxStore:
             held.connection.execute(delete(LETTERS).where(LETTERS.c.id == letter_id))
             send = Send(OutboxKind(row.kind), row.address, now, row.event)
             add(held.connection, OUTBOX, [outbox_row(Posting(row.request_id, send, row.callback_id))])
-            held.will_be_due(now)
+            held.will_send(now)
             held.ledger.append(entry)
 
         await self._writer.submit(job)

@@ -51,9 +51,11 @@ class DatabaseStore(
         self._writer.start()
         self._tail = asyncio.create_task(self._hub.tail())
 
-    def on_earlier(self, ring: Callable[[datetime], None]) -> None:
-        """Have `ring` called after each commit that makes something due, with its earliest instant."""
-        self._writer.on_earlier = ring
+    def on_earlier(self, tick: Callable[[datetime], None], send: Callable[[datetime], None]) -> None:
+        """Have `tick` called after each commit that makes a request due, `send` after each that makes an
+        outbox row due, with the earliest instant.
+        """
+        self._writer.on_tick, self._writer.on_send = tick, send
 
     def on_commit(self, tell: Callable[[Change], None]) -> None:
         """Have `tell` called with each change that this process made durable."""

@@ -19,9 +19,13 @@ class Transaction:
         self.ledger = Ledger(connection, salt)
         self.began_at_size = self.ledger.size
         self.changed: set[RequestId] = set()  # whose watchers are to be woken
-        self.earliest: datetime | None = None  # the earliest instant at which something new is due
+        self.tick_at: datetime | None = None  # the earliest instant at which a request it changed is due
+        self.send_at: datetime | None = None  # likewise for the outbox
 
-    def will_be_due(self, instant: datetime) -> None:
-        """Remember that something is due then."""
-        if self.earliest is None or instant < self.earliest:
-            self.earliest = instant
+    def will_tick(self, instant: datetime) -> None:
+        """Remember that a request is due then."""
+        self.tick_at = instant if self.tick_at is None else min(self.tick_at, instant)
+
+    def will_send(self, instant: datetime) -> None:
+        """Remember that an outbox row is due then."""
+        self.send_at = instant if self.send_at is None else min(self.send_at, instant)

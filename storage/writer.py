@@ -50,7 +50,8 @@ class Written:
     first: int  # sequence of its first entry
     size: int  # of the log behind it
     changed: frozenset[RequestId]
-    earliest: datetime | None
+    tick_at: datetime | None  # the earliest instant at which a request is due
+    send_at: datetime | None  # likewise for the outbox
 
 
 class Writer:
@@ -65,7 +66,8 @@ class Writer:
         self._more = asyncio.Event()
         self._closing = False
         self._loop: asyncio.Task[None] | None = None
-        self.on_earlier: Callable[[datetime], None] = lambda _instant: None
+        self.on_tick: Callable[[datetime], None] = lambda _instant: None
+        self.on_send: Callable[[datetime], None] = lambda _instant: None
 
     def start(self) -> None:
         """Begin to write."""
@@ -113,13 +115,15 @@ class Writer:
             log.warning("store.unwritten", units=len(group), error=type(fault).__name__)
             out = NotReady("The database does not answer; try again in a moment.")
             out.__cause__ = fault
-            written = Written([out] * len(work), 0, 0, frozenset(), None)
+            written = Written([out] * len(work), 0, 0, frozenset(), None, None)
         for unit, answer in zip(group, written.answers, strict=True):
             _answer(unit, answer)
         if written.size > written.first:
             self._hub.committed(written.first, written.size, written.changed)
-        if written.earliest is not None:
-            self.on_earlier(written.earliest)
+        if written.tick_at is not None:
+            self.on_tick(written.tick_at)
+        if written.send_at is not None:
+            self.on_send(written.send_at)
 
     async def _durable(self, work: Sequence[Work]) -> Written:
         """Write the group; if one of it spoils that, each by itself."""
@@ -159,7 +163,8 @@ def write_together(work: Sequence[Work], salt: Salt, connection: Connection) -> 
             case _:
                 answers.append(_done(one, held))
     held.ledger.write()
-    return Written(answers, held.began_at_size, held.ledger.size, frozenset(held.changed), held.earliest)
+    size, changed = held.ledger.size, frozenset(held.changed)
+    return Written(answers, held.began_at_size, size, changed, held.tick_at, held.send_at)
 
 
 def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Written:
@@ -179,9 +184,11 @@ def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Wri
         whole.append(written)
         answers += written.answers
     changed = frozenset[RequestId]().union(*(one.changed for one in whole))
-    earliest = min((one.earliest for one in whole if one.earliest is not None), default=None)
+    tick_at = min((one.tick_at for one in whole if one.tick_at is not None), default=None)
+    send_at = min((one.send_at for one in whole if one.send_at is not None), default=None)
     first = min((one.first for one in whole), default=0)
-    return Written(answers, first, max((one.size for one in whole), default=0), changed, earliest)
+    size = max((one.size for one in whole), default=0)
+    return Written(answers, first, size, changed, tick_at, send_at)
 
 
 def _done(job: Job, held: Transaction) -> object:

@@ -55,7 +55,7 @@ class Loops:
 
     def start(self) -> None:
         """Start every loop in the running event loop."""
-        self._parts.store.on_earlier(self._earlier)
+        self._parts.store.on_earlier(self._sweeper.earlier, self._postman.earlier)
         self._sweeper.every(CHECKPOINT_EVERY, self.checkpoint, "checkpoint")
         self._sweeper.every(REFUSALS_EVERY, self._parts.refusing.catch_up, "refusals")
         self._sweeper.every(POLICY_EVERY, self.reload, "policy")
@@ -93,10 +93,6 @@ class Loops:
     async def _deliver(self) -> None:
         while await self._delivering.deliver():
             pass
-
-    def _earlier(self, due_at: datetime) -> None:
-        self._sweeper.earlier(due_at)
-        self._postman.earlier(due_at)
 
     def committed(self, change: Change) -> None:
         """Have a checkpoint signed when something was approved or redeemed."""

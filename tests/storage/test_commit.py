@@ -280,11 +280,13 @@ async def test_a_callback_is_numbered_for_its_executor_and_sent(store: DatabaseS
 
 async def test_it_rings_for_what_is_due_earlier(store: DatabaseStore) -> None:
     rung: list[object] = []
-    store.on_earlier(rung.append)
+    sent: list[object] = []
+    store.on_earlier(rung.append, sent.append)
     request = a_request(due_at=NOON + MINUTE)
     await store.commit(asked(request, sends=()))
     await store.commit(asked(a_request(), sends=(Send(OutboxKind.NOTE, "slack:#ops", NOON),)))
-    assert rung == [NOON + MINUTE, NOON]
+    assert rung == [NOON + MINUTE, NOON + HOUR]  # the requests, for the sweep …
+    assert sent == [NOON]  # … and what is to be sent, for those who send
     assert await store.next_due() == NOON
 
 
