@@ -93,6 +93,10 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{GLASS}::test_a_holder_approves_alone_and_it_runs_and_an_admin_reviews_it",
         f"{GLASS}::test_who_broke_it_and_the_requesters_side_do_not_review_it",
         f"{GLASS}::test_the_admins_hear_each_day_of_what_nobody_has_reviewed",
+        "core/test_glass.py::test_no_history_breaks_glass_as_it_must_not_or_loses_its_review",
+        "core/test_glass.py::test_no_later_state_loses_the_review",
+        "handlers/slack/test_glass.py::test_glass_is_broken_by_typing_the_code_after_seeing_everything",
+        "handlers/web/test_glass.py::test_others_find_no_such_form_and_a_forged_one_is_refused",
     ),
     10: (
         f"{RUNS}::test_parameters_changed_after_the_approval_do_not_run",
@@ -210,7 +214,10 @@ POINTS: dict[int, tuple[str, ...]] = {
         "handlers/slack/test_sharing.py::test_identical_requests_share_the_oldest_ones_card",
         "handlers/slack/test_sharing.py::test_each_is_decided_by_itself_and_the_next_takes_the_card_over",
         "handlers/slack/test_sharing.py::test_a_storm_of_the_same_is_one_card_and_everyone_can_decide_each",
+        "handlers/slack/test_sharing_races.py"
+        "::test_whatever_races_every_pending_request_is_found_and_no_card_lies",
         "handlers/slack/test_roundups.py::test_everyone_finds_and_decides_each_one_of_a_storm",
+        "handlers/slack/test_roundups.py::test_nothing_on_a_roundup_decides_and_nothing_decides_several",
     ),
     29: (
         f"{KILL}::test_nothing_acknowledged_is_lost_when_servers_are_killed",
