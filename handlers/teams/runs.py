@@ -46,9 +46,9 @@ def link(text: str, url: str) -> Runs:
     return _runs(text, selectAction={"type": "Action.OpenUrl", "url": url})
 
 
-def instant(at: datetime) -> Runs:
+def instant(at: datetime) -> str:
     """Return an instant in UTC: what clients would localise cannot be read by those who do not."""
-    return plain(f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _runs(text: str, **style: Json) -> Runs:

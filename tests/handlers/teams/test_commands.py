@@ -110,6 +110,18 @@ async def test_guests_and_strangers_get_no_answer_of_substance(world: World, cha
     assert "Guests" in answer.text
 
 
+HELP = Answer(
+    title="What you can say",
+    lines=(
+        Line("what waits for your review", name="inbox", code=True),
+        Line("one request with its buttons", name="show CODE", code=True),
+        Line("a link, for you alone and once, to the web inbox", name="sign-in", code=True),
+        Line(""),
+        Line("Approve or deny on the cards themselves; View full shows all that would run."),
+        Line("help list shows examples.", tone=Tone.QUIET),
+    ),
+    acts=(Act("Inbox", "inbox"),),
+)
 DO = Act("Do", "do it", confirm=HOSTILE)
 FULL = Answer(
     title=HOSTILE,
