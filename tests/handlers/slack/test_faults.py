@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,17 +10,20 @@ import pytest
 
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import BOT_USER, Conversation, Fault
+from tests.handlers.slack.conftest import OUTCOME
 from tests.world import World
 
 ANA, ED = "U0ANA", "U0ED"
 TITLE = "Run a database migration"
 POST, UPDATE = "chat.postMessage", "chat.update"
+OTHER = itertools.count()
 
 
 async def ask(world: World, count: int = 1) -> list[dict[str, Any]]:
-    """Ask for migrations of production, and let the outbox send what it can."""
+    """Ask for migrations of production, no two alike, and let the outbox send what it can."""
     asked = [
-        await world.agent.asks("db.migrate", env="prod", sql=f"SELECT {n}", rows=3) for n in range(count)
+        await world.agent.asks("db.migrate", env="prod", sql=f"SELECT {next(OTHER)}", rows=3)
+        for _ in range(count)
     ]
     await world.settle()
     return asked
@@ -36,12 +40,12 @@ def standing(slack: FakeSlack) -> list[str]:
 
 
 def alerts(slack: FakeSlack) -> list[str]:
-    """Return what the admin was told, and count it as seen."""
+    """Return what the admin was told, and count it as seen; not how their agent's requests ended."""
     chats = [one for one in slack.state.conversations.values() if one.user == ED]
     lines = [message for chat in chats for message in chat.messages if not message.deleted]
     for line in lines:
         line.seen = True
-    return [line.text for line in lines]
+    return [line.text for line in lines if not OUTCOME.search(line.text)]
 
 
 def seen(slack: FakeSlack) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bot.app.desk import desk_of
 from bot.app.parts import TEMPLATES
 from handlers import slack as surface
 from handlers.render import Renderer
@@ -22,6 +23,10 @@ from tests.fixtures.policy import write_policy
 from tests.world import World, a_world
 
 ANA, DI = "U0ANA", "U0DI"
+
+
+async def loaded() -> None:
+    """Read the policy again: nobody asks for it here."""
 
 
 @pytest.fixture
@@ -38,7 +43,8 @@ async def socket(world: World, slack: FakeSlack) -> AsyncIterator[None]:
         public_url=made.public_url,
         reviewing=made.reviewing,
         viewing=made.viewing,
-        entering=made.entering,
+        absences=made.absences,
+        commands=desk_of(made, loaded, None),
         linking=made.linking,
         usergroups=made.usergroups,
         store=made.store,
