@@ -116,7 +116,8 @@ async def a_site(
     settings = Settings(_env_file=None, **options)  # type: ignore[call-arg,arg-type]  # pydantic reads strings
     await migrate(database_url)
     keys = await _registered(settings)
-    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(TOP)}
+    needed = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    environment = needed | {"PYTHONPATH": str(TOP)}
     if disk is not None:
         disk.settle()
         environment |= disk.environment()
