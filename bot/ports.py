@@ -328,6 +328,10 @@ class Requests(Protocol):
         """Return requests whose `due_at` has come, earliest first."""
         ...
 
+    async def unreviewed(self, limit: int) -> list[Request]:
+        """Return requests whose broken glass nobody has reviewed, the one due soonest first."""
+        ...
+
     async def next_due(self) -> datetime | None:
         """Return the earliest instant at which a request or an outbox row is due."""
         ...

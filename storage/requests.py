@@ -29,11 +29,13 @@ from storage.hub import Hub
 from storage.outbox import next_send
 from storage.rows import read_request
 from storage.standing import uses_since
+from storage.statements import value_of
 from storage.tables import COUNTERS, REQUESTS, REVIEWS, WAITS
 from storage.writer import Writer
 
 Before = tuple[datetime, RequestId] | None
 _HELD = REQUESTS.c
+_DOCUMENT = "SELECT document FROM requests WHERE id = {key}"  # the read that every wait and click begins with
 
 
 class RequestStore:
@@ -46,7 +48,11 @@ class RequestStore:
 
     async def get(self, request_id: RequestId) -> Request:
         """Return the request as it stands."""
-        return await self._one(_HELD.id == request_id)
+        with reaching():
+            document = await self._database.read(lambda held: value_of(held, _DOCUMENT, request_id))
+        if document is None:
+            raise Unknown
+        return read_request(document)
 
     async def by_grant(self, grant_id: GrantId) -> Request:
         """Return the request whose grant has this id."""
@@ -96,6 +102,14 @@ class RequestStore:
         return await self._list(
             select(_HELD.document).where(_HELD.due_at <= now).order_by(_HELD.due_at).limit(limit)
         )
+
+    async def unreviewed(self, limit: int) -> list[Request]:
+        """Return requests whose broken glass nobody has reviewed, the one due soonest first."""
+        # Nothing but a grant, for minutes, is due of what is decided, beside such a review.
+        due = (_HELD.state != State.PENDING.value, _HELD.due_at.is_not(None))
+        found = await self._list(select(_HELD.document).where(*due).order_by(_HELD.due_at))
+        owed = [one for one in found if one.glass is not None and one.glass.reviewed_at is None]
+        return owed[:limit]
 
     async def next_due(self) -> datetime | None:
         """Return the earliest instant at which a request or an outbox row is due."""

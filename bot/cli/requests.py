@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 
 from bot.cli.agents import day
 from bot.cli.call import Call, operator
+from bot.cli.glass import COMMANDS as GLASS
 from bot.cli.parser import Chapter, Command
 from bot.cli.reading import count
 from bot.cli.shown import lines_of
@@ -152,6 +153,7 @@ CHAPTER = Chapter(
             ('requests revoke req_4f… --reason "wrong database"',),
             _revoke_arguments,
         ),
+        *GLASS,
         Command(
             "freeze",
             "stop actions, before and after approval",

@@ -10,7 +10,7 @@ from rich.text import Text
 from bot.cli.agents import day
 from bot.cli.terminal import literal
 from bot.core.machine import tally
-from bot.core.terms import Json, Request
+from bot.core.terms import GlassBreak, Json, Request
 from bot.core.wire import redacted
 
 
@@ -51,6 +51,8 @@ def _decided(request: Request) -> Iterator[Text]:
             review.verdict.value,
             f"{review.person}, {day(review.at)} through {review.by.surface.value}{reason}",
         )
+    if request.glass:
+        yield from _glass(request.glass)
     if request.decided_at is None:
         yield _fact("decide by", day(request.expires_at))
     if request.grant:
@@ -60,6 +62,15 @@ def _decided(request: Request) -> Iterator[Text]:
         )
     if request.outcome:
         yield _fact("outcome", f"{request.outcome.status.value} {request.outcome.note or ''}".strip())
+
+
+def _glass(broken: GlassBreak) -> Iterator[Text]:
+    yield _fact("glass broken", f"{broken.person}, {day(broken.at)}: {broken.reason}")
+    if broken.reviewed_by is None:
+        yield _fact("its review", f"due by {day(broken.review_due_at)}")
+    else:
+        found = "proper" if broken.proper else "NOT proper"
+        yield _fact("its review", f"{found}, says {broken.reviewed_by}: {broken.words}")
 
 
 def _fact(name: str, value: str) -> Text:

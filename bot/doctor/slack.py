@@ -120,7 +120,9 @@ def _clock(date: str) -> Finding:
 async def _channels(workspaces: Workspaces, policies: Policies) -> AsyncIterator[Finding]:
     rooms = Rooms()
     rules = policies.current().bundle.rules
-    targets = {f"slack:{one.target}" for rule in rules for one in rule.show if one.surface == "slack"}
+    shown = [one for rule in rules for one in rule.show]
+    places = [*shown, *policies.current().bundle.defaults.alert]
+    targets = {f"slack:{one.target}" for one in places if one.surface == "slack"}
     for address in sorted(targets):
         try:
             team, name = target(address)
