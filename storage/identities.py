@@ -41,9 +41,8 @@ from storage.tables import (
 from storage.transaction import Transaction
 from storage.writer import Writer
 
-_VERSION = select(REGISTRY_HEAD.c.version)
 TRIES = 8  # an edit is stale only when another one won, so somebody always gets on
-_VERSION_TEXT = "SELECT version FROM registry_head"
+_VERSION = "SELECT version FROM registry_head"
 
 
 class IdentityStore:
@@ -58,7 +57,7 @@ class IdentityStore:
     async def registry(self) -> Registry:
         """Return the registry by a read that began after the call."""
         await asyncio.sleep(0)  # whoever asks in a loop lets the others work
-        if self._registry is not None and self._database.glance(_VERSION_TEXT) == self._registry.version:
+        if self._registry is not None and self._database.glance(_VERSION) == self._registry.version:
             return self._registry
         if self._next_read is None:
             self._next_read = asyncio.create_task(self._read_after(self._reading))
@@ -141,7 +140,7 @@ class IdentityStore:
 
 
 def _version(connection: Connection) -> int:
-    return int(connection.execute(_VERSION).scalar_one())
+    return int(connection.exec_driver_sql(_VERSION).scalar_one())
 
 
 def _whole_registry(connection: Connection) -> Registry:

@@ -66,6 +66,15 @@ def find(connection: Connection, query: str, *keys: Sequence[str | int]) -> Sequ
     return connection.exec_driver_sql(*_among_json(query, columns)).all()
 
 
+def value_of(connection: Connection, query: str, key: str) -> Any:
+    """Return the one value that a query selects, None where there is none; `{key}` stands for the key.
+
+    Read-only connections come from a pool, so this goes by SQLAlchemy, which notices a dead one.
+    """
+    sql = query.format(key="$1" if connection.dialect.name == "postgresql" else "?")
+    return connection.exec_driver_sql(sql, (plain(key),)).scalar()
+
+
 def drop(connection: Connection, command: str, *keys: Sequence[str | int]) -> None:
     """Run a command with such `{keys}`."""
     columns = _columns(keys)
