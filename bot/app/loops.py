@@ -14,7 +14,6 @@ from bot.clock import SKEW_ALARM, DatabaseClock, monotonic, wall
 from bot.core import effects
 from bot.core.errors import NotReady
 from bot.core.log import LogBroken
-from bot.core.notes import ONCALL
 from bot.core.terms import SYSTEM, Change, Entry, EntryKind, OutboxKind, Send
 from bot.services.delivering import Delivering
 from bot.settings import (
@@ -143,7 +142,7 @@ class Loops:
         for name in sorted(silent - self._silent):
             now, facts = self._parts.clock.now(), {"group": name}
             entry = Entry(kind=EntryKind.ONCALL_SILENT, at=now, by=SYSTEM, facts=facts)
-            alert = Send(OutboxKind.ALERT, effects.ADMINS, now, f"{ONCALL}:{name}")
+            alert = Send(OutboxKind.ALERT, effects.ADMINS, now, f"oncall:{name}")
             await self._parts.store.commit(Change(None, None, (entry,), (alert,)))
             log.warning("oncall.silent", group=name)
         self._silent = silent

@@ -39,7 +39,6 @@ _ALERTS = {
     "card-lost": "could not be shown where its policy says ({cause}); it can be decided on its page.",
     "shut": "cannot be shown: {cause}. It can be decided on its page, and is shown when that is mended.",
 }
-ONCALL = "oncall"  # an alert about a group
 _WHILE_PENDING = ("unsatisfiable", "nobody-reachable", "level-empty")
 
 
@@ -138,13 +137,19 @@ def alert(event: str, request: Request) -> str:
 
 
 def notice(event: str) -> str:
-    """Return what the admins read of something that is about no request."""
+    """Return what the admins, or a person, read of something that is about no request."""
     kind, _, cause = event.partition(":")
-    return (
-        f"The on-call calendar of {cause} does not answer; its fallback stands in."
-        if kind == ONCALL
-        else event
-    )
+    match kind:
+        case "oncall":
+            return f"The on-call calendar of {cause} does not answer; its fallback stands in."
+        case "linking":
+            person, _, account = cause.partition(" ")
+            return f"{person} says on the web that the chat account {account} is theirs, and is linking it."
+        case "yours-linking":
+            said = f"Your web session says that the chat account {cause} is yours, and is about to link it."
+            return f"{said} If that was not you, tell an admin at once."
+        case _:
+            return event
 
 
 def _yours(request: Request, review: Review) -> str:

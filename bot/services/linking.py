@@ -3,7 +3,8 @@
 1. Somebody types `link` in a chat and gets a link for their eyes alone; the account is nobody's yet.
 2. The link is opened in a browser in which a person is signed in. From then on it is that browser's: what
    another one does with the same link is refused.
-3. That person sees which account it is and confirms, by POST. Their page then shows a code, nobody else's.
+3. That person sees which account it is and confirms, by POST. Their page then shows a code, nobody else's;
+   they, in chat, and the admins are told of it.
 4. The account types the code. A link that was sent to somebody else, and confirmed by them, is worth nothing
    to its sender without the code.
 """
@@ -16,9 +17,10 @@ from datetime import timedelta
 from hashlib import sha256
 from hmac import compare_digest
 
+from bot.core import effects
 from bot.core.errors import AlreadyLinked, Stale, Unknown, UnknownPerson
 from bot.core.fingerprint import fingerprint
-from bot.core.terms import SYSTEM, Actor, Change, Entry, EntryKind, Linked, PersonName
+from bot.core.terms import SYSTEM, Actor, Change, Entry, EntryKind, Linked, OutboxKind, PersonName, Send
 from bot.ports import Clock, Ids, Pairing, Policies, RegistryEdit, Signer, Store
 
 LINK_LIFE = timedelta(minutes=10)  # long enough to walk from the chat to the browser and back
@@ -99,7 +101,12 @@ class Linking:
         self._require(person)
         code = _code(self.ids.secret())
         entry = self._entry("link confirm", by, {"account": pairing.account})
-        await self.store.commit(Change(after=None, expected=None, entries=(entry,)))
+        account = f"{pairing.surface} {pairing.account}"
+        told = (  # while the code is still to be typed: a stolen session must not do this unseen
+            Send(OutboxKind.ALERT, effects.ADMINS, entry.at, f"linking:{person} {account}"),
+            Send(OutboxKind.ALERT, f"person:{person}", entry.at, f"yours-linking:{account}"),
+        )
+        await self.store.commit(Change(after=None, expected=None, entries=(entry,), sends=told))
         await self._change(pairing, replace(pairing, person=person, code=self._kept(code)))
         return code
 

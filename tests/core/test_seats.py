@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.errors import AlreadyReviewed, NotADeputy, NotAnApprover, OwnRequest, Refusal, UnknownPerson
-from bot.core.machine import Delegate, step
+from bot.core.machine import Delegate, opened, step
 from bot.core.people import approvers, awaited, barred, called, counted, lenders, seats, spent, stand_ins
 from bot.core.terms import Delegation, PersonName, Request, Roster, Stage, State, Verdict
 from tests.core.builders import (
@@ -287,6 +287,17 @@ def test_a_reminder_goes_to_the_deputy_and_a_level_of_people_who_are_away_is_pas
     told = {address for kind, address, event in sent(change) if kind == "note" and event == "reminder"}
     assert after(change).escalated == 2
     assert told == {"slack:#ops", "person:cy", "person:ed"}
+
+
+def test_at_the_opening_only_deputies_whom_no_channel_tells_hear_that_it_is_their_turn() -> None:
+    def turns(request: Request, roster: Roster) -> set[str]:
+        change = opened(request, roster, an_actor(AGENT), NOON)
+        return {address for _, address, event in sent(change) if event == "turn:0"}
+
+    shown, roster = a_request(PAIR), a_crowd({BO: ED})
+    assert turns(shown, roster) == {"person:ed"}
+    assert turns(shown, a_crowd()) == set()
+    assert turns(replace(shown, plan=replace(shown.plan, show=())), roster) == {"person:cy", "person:ed"}
 
 
 def test_a_deputy_holds_the_card_that_an_escalation_brings() -> None:

@@ -112,6 +112,9 @@ async def test_an_account_is_linked_from_both_sides_and_decides_then(
     await linking.opened(token, "browser")
     session = Actor(ActorKind.PERSON, "ana", Surface.WEB, "session", Proof.SESSION)
     code = await linking.confirm(token, "browser", PersonName("ana"), session)
+    await world.settle()
+    assert any("If that was not you" in line for line in told(slack, ANA))
+    assert any("ana says on the web" in line for line in told(slack, ED))
     wrong = (await slack.type(NEW, "link AAAAAAAA", "#ops")).json()
     assert "not the code" in words(wrong)
     done = (await slack.type(NEW, f"link {code.lower()}", "#ops")).json()
@@ -150,4 +153,6 @@ async def test_two_accounts_of_one_person_are_one_review(world: World, slack: Fa
     assert "already reviewed" in str(form.errors)
     assert (await world.agent.sees(request))["state"] == "pending"
     await world.settle()
+    assert told(slack, ANA)
+    assert told(slack, ED)
     assert card.thread
