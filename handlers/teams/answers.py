@@ -34,7 +34,9 @@ def contents(answer: Answer, renderer: Renderer) -> list[Content]:
         replace(row, cells=tuple(clip(cell, CELL_MAX) for cell in row.cells), acts=row.acts[:ACTIONS_MAX])
         for row in (answer.table.rows if answer.table else ())
     ]
-    told = _split(renderer, answer.title or TITLE, lines, titles, rows, answer.acts[:ACTIONS_MAX])
+    acts, told = answer.acts[:ACTIONS_MAX], []
+    if answer.title or lines or rows or acts:
+        told = _split(renderer, answer.title or TITLE, lines, titles, rows, acts)
     if answer.picture is not None and len(answer.picture.png) <= PICTURE_MAX:
         url = f"data:image/png;base64,{base64.b64encode(answer.picture.png).decode()}"
         told.append(_one(renderer, answer.title or TITLE, picture=url, alt=answer.picture.alt))
