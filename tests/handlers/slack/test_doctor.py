@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from bot.app.desk import desk_of
+from bot.core.terms import Actor, ActorKind, Proof, Surface
+from bot.doctor import examine_running
 from bot.doctor.finding import Finding
 from bot.doctor.slack import check_slack
 from tests.fakes.slack import FakeSlack
@@ -17,7 +20,7 @@ from tests.fakes.slack_state import APP_TOKEN, Fault
 from tests.fixtures.policy import write_policy
 from tests.handlers.slack.test_oauth import Browser, returning
 from tests.handlers.slack.test_oauth import settings as oauth
-from tests.world import a_world, settings_at
+from tests.world import World, a_world, settings_at
 
 Examine = Callable[..., Any]
 
@@ -128,3 +131,20 @@ async def test_every_installed_workspace_is_tried(slack: FakeSlack, sqlite_url: 
         await world.running.parts.store.rotate_installation("T0ASSENT", sealed, b"other keys")
         found = [one.what async for one in check_slack(options)]
         assert "do not open with these keys" in found[0]
+
+
+async def test_the_doctor_comes_into_the_chat_while_the_server_runs(world: World, slack: FakeSlack) -> None:
+    running = world.running
+    settings = running.parts.settings
+    desk = desk_of(running.parts, running.loops.reload, lambda: examine_running(settings))
+    ed = Actor(ActorKind.PERSON, "ed", Surface.SLACK, "T0ASSENT/U0ED", Proof.SIGNATURE)
+    said = [line.text for line in (await desk.run(ed, "doctor")).lines]
+    for part in (
+        "Slack granted every scope",
+        "#ops can be written to",
+        "The audit log holds",
+        "is not https",
+    ):
+        assert any(part in line for line in said), (part, said)
+    assert not any("cannot be listened on" in line for line in said)  # it is we who listen there
+    assert await world.audit()
