@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import intake, pending, planning, starting, storm, waiting
+from bench import doors, intake, pending, planning, starting, storm, waiting
 from bench.figures import Figure
 from bench.processes import LOAD_CPUS, SERVER_CPUS, BenchBroken
 from bench.run import Run
@@ -20,6 +20,7 @@ from bench.scale import FULL, QUICK
 PARTS: Mapping[str, tuple[Callable[[Run], Awaitable[list[Figure]]], str]] = {
     "intake": (intake.measure, "requests a second, with and without storing, against bare aiohttp"),
     "waiting": (waiting.measure, "from a decision to the agent that waits for it, among many that wait"),
+    "doors": (doors.measure, "each door's intake beside our own, and decisions to real SDK clients"),
     "pending": (pending.measure, "many pending: sweep, deadlines, memory, start, timers, the log"),
     "planning": (planning.measure, "50 rules, and the same as generated Python"),
     "starting": (

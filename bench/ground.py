@@ -146,18 +146,24 @@ class Ground:
         }
 
 
-async def lay(folder: Path, database_url: str, port: int) -> Ground:
-    """Make everything that a server needs, in a fresh folder."""
+async def lay(folder: Path, database_url: str, port: int, policy_text: str | None = None) -> Ground:
+    """Make everything that a server needs, in a fresh folder; under another policy the agent executes."""
     policy = folder / "policy"
     policy.mkdir(parents=True)
-    (policy / "bundle.yaml").write_text(bundle(), "utf-8")
+    (policy / "bundle.yaml").write_text(policy_text or bundle(), "utf-8")
     (policy / "directory.yaml").write_text(directory(), "utf-8")
     settings = settings_at(folder, database_url, port)
     await migrate(database_url)
     async with parts(settings) as made:
         boss, asker = PersonName("boss"), PersonName("p9")
         key = await made.admin.add_agent(
-            "deployer", boss, [boss, asker], False, OPERATOR, pending_max=NO_LIMIT, per_minute=NO_LIMIT
+            "deployer",
+            boss,
+            [boss, asker],
+            policy_text is not None,
+            OPERATOR,
+            pending_max=NO_LIMIT,
+            per_minute=NO_LIMIT,
         )
         await made.admin.add_executor("db-runner", None, OPERATOR)
         token = await made.admin.person_token(PersonName("p0"), timedelta(hours=12), OPERATOR)

@@ -9,9 +9,10 @@ from statistics import median
 from typing import Any
 
 from bench.figures import Figure, at_least, at_most
-from bench.ground import lay
+from bench.ground import MARK, body, lay
 from bench.processes import BenchBroken, Server, client, free_port, serving
 from bench.run import Run
+from bench.wire import request
 
 BARE, FORGETS, SQLITE, POSTGRES = "bare aiohttp", "intake that forgets", "SQLite", "PostgreSQL"
 
@@ -27,7 +28,8 @@ class Subject:
 
     async def load(self, seconds: float) -> None:
         """Load it once; anything but 202 spoils the figure."""
-        asked = {"port": self.server.port, "key": self.key, "seconds": seconds}
+        native = request("POST", "/v1/requests", self.key, body(), idempotency=MARK).decode()
+        asked = {"port": self.server.port, "request": native, "seconds": seconds}
         told = await client("bench.load", asked)
         if set(told["statuses"]) != {"202"}:
             raise BenchBroken(f"{self.name} answered {told['statuses']}")

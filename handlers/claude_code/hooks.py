@@ -110,7 +110,7 @@ class Hooks:
 
     async def _settled(self, agent: Agent, made: Request, until: timedelta) -> Request:
         """Return the request once it is decided, or as it stands when the time is up."""
-        if made.state is not State.PENDING:
+        if made.state is not State.PENDING or not until:
             return made
         awaited = self.intake.wait(agent, made.id, State.PENDING, until)
         return await self.polls.until(awaited, f"agent {agent.name}") or await self.intake.show(
