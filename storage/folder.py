@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,6 @@ from bot.core.policy import (
     Directory,
     Group,
     PolicyBroken,
-    Problem,
     barred,
     on_call,
     parts,
@@ -26,13 +24,10 @@ from bot.core.policy import (
 )
 from bot.core.terms import GroupName, PersonName, Registry, Request, Roster
 from bot.ports import Clock, InForce
+from storage.files import DIRECTORY, Stamp, read_folder, split, stamp_of
 
-DIRECTORY = "directory.yaml"
-TESTS = "_test.yaml"
 SETTLE = 0.05  # seconds; a file that changes while it is read is still being written
-FILE_MAX = 1024 * 1024  # bytes
 KNOWN_MAX = 10_000  # groups kept; every name comes from some plan, so from a policy
-Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class OnCall(Protocol):
@@ -49,40 +44,6 @@ class Usergroups(Protocol):
     async def members(self, usergroup: str) -> frozenset[str] | None:
         """Return their accounts, `T…/U…`, or None while Slack does not say."""
         ...
-
-
-def read_folder(folder: Path) -> dict[str, str]:
-    """Return every YAML file below the folder by its relative name; raises `PolicyBroken`."""
-    texts, problems = {}, []
-    for path in _paths(folder):
-        name = path.relative_to(folder).as_posix()
-        if path.suffix != ".yaml":
-            problems.append(Problem(name, 1, 1, "policy files end in .yaml; this one would be left out"))
-            continue
-        try:
-            with path.open("rb") as file:
-                texts[name] = file.read(FILE_MAX + 1).decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(name, 1, 1, f"this file cannot be read: {error}"))
-    if DIRECTORY not in texts and not problems:
-        problems.append(Problem(DIRECTORY, 1, 1, f"there is no {DIRECTORY} in {folder}: who could review?"))
-    if problems:
-        raise PolicyBroken(problems)
-    return texts
-
-
-def _paths(folder: Path) -> Iterator[Path]:
-    """Yield the YAML files, hidden ones left out: editors and volumes keep copies there."""
-    for path in sorted(folder.rglob("*.y*ml")):
-        if path.suffix in (".yaml", ".yml") and not any(p[0] == "." for p in path.relative_to(folder).parts):
-            yield path
-
-
-def split(texts: dict[str, str]) -> tuple[dict[str, str], str, dict[str, str]]:
-    """Return the bundle's files, the directory's text, and the files of tests."""
-    tests = {name: text for name, text in texts.items() if name.endswith(TESTS)}
-    bundle = {name: text for name, text in texts.items() if name not in tests and name != DIRECTORY}
-    return bundle, texts[DIRECTORY], tests
 
 
 class PolicyFolder:
@@ -107,7 +68,7 @@ class PolicyFolder:
 
     @cached_property
     def _in_force(self) -> InForce:
-        self._stamp = _stamp(self._folder)
+        self._stamp = stamp_of(self._folder)
         self._texts = read_folder(self._folder)
         return self._load(self._texts)
 
@@ -129,11 +90,11 @@ class PolicyFolder:
     async def check(self) -> bool:
         """Load the folder if it changed; return whether the policy in force, or its problem, did."""
         before = self._in_force
-        stamp = await asyncio.to_thread(_stamp, self._folder)
+        stamp = await asyncio.to_thread(stamp_of, self._folder)
         if stamp == self._stamp:
             return False
         await asyncio.sleep(SETTLE)
-        if stamp != await asyncio.to_thread(_stamp, self._folder):
+        if stamp != await asyncio.to_thread(stamp_of, self._folder):
             return False  # still being written; the next look finds it
         self._in_force = await asyncio.to_thread(self._reloaded, before)
         self._fixed = _Fixed(self._in_force)
@@ -205,12 +166,21 @@ class PolicyFolder:
         people = on_call(names or (), directory)
         return people or (await self.members(group.fallback) if group.fallback else people)
 
+    async def _is_silent(self, name: GroupName) -> bool:
+        """Say whether a part of this group is whoever a calendar says, and it does not say."""
+        groups = self._in_force.bundle.groups
+        named = (groups.get(GroupName(part.removeprefix("group:"))) for part in parts(f"group:{name}"))
+        sources = [group.oncall for group in named if group is not None and group.oncall is not None]
+        return any([self.oncall is None or await self.oncall.on_call(one) is None for one in sources])
+
     async def roster(self, request: Request, registry: Registry) -> Roster:
         """Return who is who for this request, as of now."""
         groups = {name: await self.members(name) for name in _groups(request)}
+        silent = [name for name in groups if self._fixed.has_calendars and await self._is_silent(name)]
         agent = registry.agents.get(request.subject.agent)
         live_owner = agent.owner if agent else None
-        separation = {f"group:{name}": people for name, people in groups.items()}
+        known = groups | dict.fromkeys(silent)  # nobody stands in for those whom separation keeps out
+        separation = {f"group:{name}": people for name, people in known.items()}
         kept_out = barred(request.plan.separation, request.subject, request.owner, live_owner, separation)
         people = self._fixed.people
         if any(separation.get(ref, kept_out) is None for ref in request.plan.separation):
@@ -230,6 +200,7 @@ class _Fixed:
         everybody = force.directory.people.items()
         self.deputies = {name: frozenset(one.deputies) for name, one in everybody if one.deputies}
         self.mute = frozenset(name for name, one in everybody if not one.slack and not one.teams)
+        self.has_calendars = any(group.oncall for group in force.bundle.groups.values())
         self._force = force
         self._known: dict[GroupName, frozenset[PersonName] | None] = {}
 
@@ -261,15 +232,3 @@ def _groups(request: Request) -> list[GroupName]:
     named += [ref for escalation in plan.escalations for ref in (*escalation.remind, *escalation.add)]
     named += [*request.added, *plan.separation]
     return [GroupName(ref.removeprefix("group:")) for ref in dict.fromkeys(named) if ref.startswith("group:")]
-
-
-def _stamp(folder: Path) -> Stamp:
-    """Return what changes whenever a file of the folder does."""
-    stamps = []
-    for path in _paths(folder):
-        try:
-            status = path.stat()
-        except OSError:  # gone since it was listed; the next stamp differs
-            continue
-        stamps.append((str(path), status.st_mtime_ns, status.st_size, status.st_ino))
-    return tuple(stamps)

@@ -31,7 +31,7 @@ from bot.core.policy import (
 )
 from bot.core.terms import Agent, AgentName, PersonName, Plan
 from bot.services.rehearsing import played
-from storage.folder import DIRECTORY, read_folder, split
+from storage.files import DIRECTORY, read_folder, split
 
 DOES_NOT_LOAD, CASE_FAILED = 3, 4  # POLICY.md "Tests of a policy"
 COMMITMENT = "0" * 64  # stands for the redacted values of an explanation

@@ -29,7 +29,8 @@ from bot.core.terms import (
     State,
     Subject,
 )
-from storage.folder import PolicyFolder, read_folder, split
+from storage.files import read_folder, split
+from storage.folder import PolicyFolder
 from tests.core.policy.policies import CATALOG, NOON, PEOPLE, REQUIRE, an_agent
 from tests.fixtures.clock import FakeClock
 

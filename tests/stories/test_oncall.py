@@ -70,6 +70,29 @@ async def test_a_calendar_that_is_gone_is_good_for_half_an_hour_and_then_the_fal
     assert (await (await small_world.person("di")).approves(last))["state"] == "approved"
 
 
+async def test_whom_separation_keeps_out_is_not_guessed_while_the_calendar_is_silent(
+    small_world: World, request_: Answer
+) -> None:
+    kept_out = NIGHT.replace(
+        "effect: require_approval", "effect: require_approval\n    separation: [group:night]", 1
+    )
+    bundle = kept_out.replace(
+        "{name: night, approvers: [group:night]", "{name: night, approvers: [group:dba]"
+    )
+    write_policy(folder(small_world), bundle, DIRECTORY)
+    await small_world.running.parts.policies.check()
+    assert small_world.running.parts.policies.current().problem is None
+    request = await small_world.agent.asks("db.migrate", env="prod", sql="SELECT 9", rows=1)
+    assert await refused(small_world, request, "ana") == "own-request"  # it is her shift
+    (folder(small_world) / "rota.ics").unlink()
+    small_world.clock.advance(timedelta(minutes=29))
+    assert await refused(small_world, request, "bo") == "own-request"  # it is his by now
+    late = await small_world.agent.asks("db.migrate", env="prod", sql="SELECT 10", rows=1)
+    small_world.clock.advance(timedelta(minutes=2))
+    for person in ("ana", "bo", "cy"):  # nobody knows whose it is
+        assert await refused(small_world, late, person) == "own-request"
+
+
 async def test_the_admins_are_told_once_of_a_calendar_that_is_silent(
     small_world: World, request_: Answer
 ) -> None:

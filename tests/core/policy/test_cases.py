@@ -7,7 +7,7 @@ import pytest
 from bot.conditions import compile_condition
 from bot.core.policy import PolicyBroken, read_bundle, read_cases, read_directory, run_cases, uncovered
 from bot.services.rehearsing import played
-from storage.folder import read_folder, split
+from storage.files import read_folder, split
 from tests.core.policy.policies import PEOPLE, REQUIRE, a_bundle, a_directory
 
 AGENTS = "agents: {deployer: {owner: ed, acts_for: [ed, ana]}}\n"
