@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.core.card import Tone, card
 from bot.core.deadline import GLASS_EVERY
 from bot.core.errors import (
     AlreadyDecided,
@@ -37,6 +38,7 @@ from bot.core.errors import (
 )
 from bot.core.machine import BreakGlass, Command, ReviewGlass, step
 from bot.core.machine.glass import REVIEW_WITHIN
+from bot.core.notes import alert, note
 from bot.core.terms import ActorKind, EntryKind, PersonName, Request, RuleId, State, Surface
 from tests.core.builders import (
     AGENT,
@@ -331,3 +333,59 @@ def test_no_history_breaks_glass_as_it_must_not_or_loses_its_review(
             ends = request.glass.review_due_at + request.glass.reminders * GLASS_EVERY
             assert request.due_at is not None
             assert request.due_at <= ends
+
+
+# ── what people read ─────────────────────────────────────────────────────────────────────────────
+
+
+def read(request: Request) -> tuple[Tone, str, str | None]:
+    """Return the tone, the status and the sentence about glass of the request's card."""
+    shown = card(request, NOON, "/page")
+    return shown.tone, shown.status, shown.glass
+
+
+def test_the_card_says_by_whom_why_and_whether_it_was_reviewed() -> None:
+    tone, status, glass = read(a_broken())
+    assert tone is Tone.DANGER
+    assert status.startswith(f"Approved by breaking glass ({STRANGER}, not reviewed yet)")
+    assert glass == (
+        f"Glass was broken by {STRANGER} at 12:00:00 UTC: “{WHY}”. "
+        "An admin must review that by 2026-10-06 12:00 UTC."
+    )
+
+
+def test_an_overdue_review_and_what_was_found_stand_on_the_card_in_every_later_state() -> None:
+    request = after(step(after(step(a_broken(), redeem(), NOON)), report(), NOON))
+    late = after(step(request, tick(), DUE))
+    tone, _, glass = read(late)
+    assert tone is Tone.DANGER
+    assert glass is not None
+    assert glass.endswith("An admin must review that by 2026-10-06 12:00 UTC, which is overdue.")
+    good, status, glass = read(after(step(late, reviews(), DUE)))
+    assert good is Tone.GOOD
+    assert "not reviewed" not in status
+    assert f"{ED} found that proper: “It was.”" in str(glass)
+    bad, _, glass = read(after(step(late, reviews(proper=False), DUE)))
+    assert bad is Tone.BAD
+    assert f"{ED} found that NOT proper: “It was.”" in str(glass)
+
+
+def test_hidden_characters_of_a_reason_are_shown() -> None:
+    request = after(step(a_request(), breaks(reason="now\u202e please"), NOON))
+    assert "now⟨U+202E⟩ please" in str(read(request)[2])
+
+
+def test_each_event_around_glass_has_its_line() -> None:
+    request = a_broken()
+    assert note("approved", request, NOON) == (
+        f"Approved by breaking glass. The executor may run it once. {STRANGER}: {WHY}"
+    )
+    assert WHY in str(note("glass", request, NOON))
+    assert "If that was not you" in str(note("your-glass", request, NOON))
+    assert note("glass-reviewed", request, NOON) is None
+    found = after(step(request, reviews(proper=False), NOON))
+    said = note("glass-reviewed", found, NOON)
+    assert said == f"{ED} reviewed the broken glass and found it NOT proper: It was."
+    assert "without its quorum" in alert("glass", request)
+    assert f"{STRANGER}: {WHY}" in alert("glass", request)
+    assert "nobody has reviewed that (alert 2)" in alert("glass-overdue:2", request)

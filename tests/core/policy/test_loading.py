@@ -158,6 +158,7 @@ CATALOGS = [
     ('from: "2026-12-18T00:00"', 'from: "2028-12-18T00:00"', "ends before it begins"),
     ('from: "2026-12-18T00:00"', 'from: "2026-02-30T00:00"', "there is no such instant"),
     ("defaults:", "defaults:\n  no_match: allow", "expected one of deny, require_approval"),
+    ("defaults:", "defaults:\n  roundup_after: 0", "expected a whole number from 1 to 1000000"),
     (
         "defaults:",
         "defaults:\n  separation: []\n  nomatch: deny",
