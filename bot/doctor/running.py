@@ -1,4 +1,4 @@
-"""What only the whole can tell: the log, its checkpoints, and the registered executors."""
+"""What only the whole can tell: the log, its checkpoints, registered executors and agents without owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.app import NotMigrated, Parts, parts
 from bot.core.errors import Refusal
 from bot.core.log import LogBroken
 from bot.core.policy import PolicyBroken
-from bot.core.terms import Executor
+from bot.core.terms import AgentName, Executor, PersonName
 from bot.doctor.finding import Finding, bad, good, off, warn
 from bot.settings import Settings
 from handlers.executor.egress import is_inside
@@ -29,6 +29,11 @@ async def check_running(settings: Settings) -> AsyncIterator[Finding]:
             yield await _log(opened)
             async for finding in _executors(opened):
                 yield finding
+            for name, owner in await _orphans(opened):
+                yield bad(
+                    f"{owner}, who owns {name}, is not in the directory: nobody can review what {name} asks.",
+                    f"Run: python -m bot agents own {name} --owner PERSON",
+                )
     except (NotMigrated, PolicyBroken, Refusal, ValueError, OSError):
         return  # the checks before this one have said it
 
@@ -47,6 +52,12 @@ async def _log(opened: Parts) -> Finding:
         todo = "No grant is issued until it is looked at: compare with a backup, and with other checkpoints."
         return bad(f"The audit log is broken: {broken}", todo)
     return good(f"The audit log holds: {held.size} entries against {held.checkpoints} checkpoints.")
+
+
+async def _orphans(opened: Parts) -> list[tuple[AgentName, PersonName]]:
+    people = opened.policies.current().directory.people
+    agents = (await opened.store.registry()).agents.values()
+    return sorted((agent.name, agent.owner) for agent in agents if agent.owner not in people)
 
 
 async def _executors(opened: Parts) -> AsyncIterator[Finding]:

@@ -97,6 +97,18 @@ def test_the_doctor_looks_at_executors(typed: Typed) -> None:
     assert "! The policy's executor payer is not registered" in said.out
 
 
+def test_the_doctor_finds_agents_whose_owner_has_left(typed: Typed, install: Path) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana")
+    directory = install / "policy" / "directory.yaml"
+    directory.write_text(directory.read_text().replace("ana: {", "anna: {"))
+    bundle = install / "policy" / "bundle.yaml"
+    bundle.write_text(bundle.read_text().replace("ana", "anna"))
+    said = typed("doctor")
+    assert "✗ ana, who owns deployer, is not in the directory" in said.out
+    assert typed("agents", "own", "deployer", "--owner", "anna").code == 0
+    assert "who owns deployer" not in typed("doctor").out
+
+
 def test_the_doctor_knows_that_executors_may_live_inside(
     typed: Typed, monkeypatch: pytest.MonkeyPatch, taken_port: int
 ) -> None:
