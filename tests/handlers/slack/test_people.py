@@ -81,6 +81,22 @@ async def test_in_quiet_hours_reminders_wait_and_what_would_be_too_late_does_not
     assert card.thread
 
 
+async def test_in_quiet_hours_outcomes_wait_and_what_may_be_a_theft_does_not(
+    world: World, slack: FakeSlack, request_: dict[str, Any], card: CardView
+) -> None:
+    for who in ("ana", "ed"):
+        await world.running.parts.absences.quiet(PersonName(who), "11:00", "13:00", "UTC", by(who))
+    await (await world.person("ana")).approves(request_)  # with a token, through the API
+    await world.settle()
+    assert any("If that was not you" in line for line in told(slack, ANA))
+    assert told(slack, ED) == []
+    await world.advance(minutes=59, seconds=59)
+    assert not any("Approved" in line for line in told(slack, ED))
+    await world.advance(seconds=1)
+    assert any("Approved" in line for line in told(slack, ED))
+    assert card.thread
+
+
 async def test_a_deputy_is_asked_in_their_own_messages_with_a_card(
     world: World, slack: FakeSlack, deputies: None, card: CardView, request_: dict[str, Any]
 ) -> None:
