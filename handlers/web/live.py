@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Event, Task
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
+from typing import cast
 
 from aiohttp import web
 
@@ -42,20 +43,26 @@ class Live:
 
         Raises `TooMany` when this person has `STREAMS_MAX` pages open: the others work without.
         """
-        if list(self._streams.values()).count(visitor.name) >= STREAMS_MAX:
-            raise TooMany(f"{STREAMS_MAX} of your pages are live already.", retry_after=RETRY)
         watched = request.query.get("request")
         state = self._of_request(watched, visitor) if watched else self._of_inbox(visitor)
-        await state()  # what may not be seen is refused before the stream begins
-        response = web.StreamResponse(headers=HEADERS_OF_STREAM)
-        await response.prepare(request)
-        task = asyncio.current_task()
-        if task is not None:
-            self._streams[task] = visitor.name
-            task.add_done_callback(self._streams.pop)
-        with suppress(ConnectionError, Unknown):
-            await self._follow(request, response, state, RequestId(watched) if watched else None)
-        return response
+        with self._place(visitor.name):
+            await state()  # what may not be seen is refused before the stream begins
+            response = web.StreamResponse(headers=HEADERS_OF_STREAM)
+            await response.prepare(request)
+            with suppress(ConnectionError, Unknown):
+                await self._follow(request, response, state, RequestId(watched) if watched else None)
+            return response
+
+    @contextmanager
+    def _place(self, name: PersonName) -> Iterator[None]:
+        if list(self._streams.values()).count(name) >= STREAMS_MAX:
+            raise TooMany(f"{STREAMS_MAX} of your pages are live already.", retry_after=RETRY)
+        task = cast("Task[object]", asyncio.current_task())
+        self._streams[task] = name
+        try:
+            yield
+        finally:
+            del self._streams[task]
 
     async def close(self, _app: web.Application) -> None:
         """End every stream: a page's open ear must not hold up the server's end."""
