@@ -1,4 +1,7 @@
-"""Take the pictures of Teams: cards of the bot, drawn by Microsoft's own renderer, in Chromium."""
+"""Take the pictures of Teams: cards of the bot, drawn by Microsoft's own renderer, in Chromium.
+
+Their marks want a font with emoji on this machine: apt-get install fonts-noto-color-emoji.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ from handlers.teams.answers import contents
 from handlers.teams.cards import message, roundup
 from tests.fixtures.adaptive import page_of
 from tests.fixtures.clock import NOON
-from tests.fixtures.microsoft import node_modules
 from tests.handlers.slack.cards import PLAN, RENDERER, a_card
 from tests.handlers.teams.test_cards import roundup_line
 from tests.handlers.teams.test_commands import HELP
@@ -31,7 +33,6 @@ SQL = """ALTER TABLE orders
 
 CREATE INDEX CONCURRENTLY orders_settled_at
   ON orders (settled_at);"""
-DRAWN_WITHIN = 600  # milliseconds
 Content = dict[str, Any]
 
 
@@ -93,10 +94,7 @@ async def take_teams(browser: Browser) -> None:
         context = await browser.new_context(viewport=size, device_scale_factor=1.5)
         page = await context.new_page()
         for name, cards in scenes().items():
-            shown = node_modules().parent / "shown.html"
-            shown.write_text(page_of(cards, scheme), "utf-8")
-            await page.goto(shown.as_uri(), wait_until="load")
-            await page.wait_for_timeout(DRAWN_WITHIN)  # emoji come in a font of their own
+            await page.set_content(page_of(cards, scheme))
             if name == "irreversible":
                 await page.get_by_role("button", name="Approve").first.click()
             if name == "waiting":
