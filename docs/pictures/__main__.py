@@ -13,6 +13,8 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, async_playwright
 
 from bot.core.terms import PersonName, Request, Verdict
+from docs.pictures.drawing import take_slack
+from docs.pictures.teams import take_teams
 from tests.fixtures.clock import FakeClock
 from tests.handlers.web.world import OPERATOR, World, world_at
 
@@ -96,8 +98,10 @@ async def main() -> None:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
             for scheme in ("light", "dark"):
                 await take(browser, world, requests, scheme)
+            await take_slack(browser)
+            await take_teams(browser)
             await browser.close()
-    for picture in sorted(HERE.glob("*.png")):
+    for picture in sorted(HERE.glob("**/*.png")):
         print(picture.relative_to(HERE.parent.parent))
 
 
