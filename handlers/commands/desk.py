@@ -87,7 +87,9 @@ class Desk:
         facts = {"command": word.name} | ({"refusal": refusal.slug()} if refusal else {})
         private = {"words": rest[:KEPT_MAX]} if rest else {}
         now = self.clock.now()
-        entry = Entry(kind=EntryKind.ADMIN, at=now, by=actor, facts=facts, private=private)
+        # A flood of one word refused to one person is counted; another word has an entry of its own.
+        said = word.name if refusal else None
+        entry = Entry(kind=EntryKind.ADMIN, at=now, by=actor, decision=said, facts=facts, private=private)
         if refusal is not None:
             await self.refusals.note(entry, refusal)
         else:
