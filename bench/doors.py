@@ -1,6 +1,6 @@
 """The doors: what each adds to our own intake of the same ask, and how soon real SDK clients hear a decision.
 
-Time a request is the server's processor time under full load, so that other work on the machine hardly counts.
+Time a request is the server's processor time under full load, so other work on the machine counts little.
 """
 
 from __future__ import annotations

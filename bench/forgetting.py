@@ -16,13 +16,14 @@ from bot.app.server import listening, surfaced
 from bot.clock import DatabaseClock
 from bot.core.errors import KeyReused
 from bot.core.log import Tree
-from bot.core.terms import Change, Registry, Request
+from bot.core.terms import Change, Registry
 from bot.ids import RandomIds
 from bot.ports import Committed
-from storage.changes import prepare
+from storage.changes import Prepared, prepare
 from storage.database import database_of
 from storage.hub import log_size
 from storage.ledger import Ledger, Salt
+from storage.rows import read_request
 from storage.store import DatabaseStore
 
 
@@ -50,9 +51,10 @@ class Forgetting(DatabaseStore):
     def forget(self) -> None:
         """Begin with an empty log and no idempotency keys."""
         self._chain = Chain(self._salt)
-        self._keys: dict[tuple[str, str], tuple[str, Request]] = {}
+        # Documents, not values: those of a real store are in its database, where no collector walks them.
+        self._keys: dict[tuple[str, str], tuple[str, bytes]] = {}
         self._known: Registry | None = None
-        self._group: list[tuple[Change, asyncio.Future[Committed]]] = []
+        self._group: list[tuple[Prepared, asyncio.Future[Committed]]] = []
 
     async def registry(self) -> Registry:
         """Return the registry from memory: nobody edits it here."""
@@ -62,12 +64,12 @@ class Forgetting(DatabaseStore):
 
     async def commit(self, change: Change) -> Committed:
         """Do what is not storing: look for the key, write the document, seal and chain the entries."""
-        prepare(change)
+        prepared = prepare(change)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Committed] = loop.create_future()
         if not self._group:
             loop.call_soon(self._forget_group)
-        self._group.append((change, answer))
+        self._group.append((prepared, answer))
         committed = await answer
         if not committed.replayed:
             self._tell(change)
@@ -75,23 +77,23 @@ class Forgetting(DatabaseStore):
 
     def _forget_group(self) -> None:
         group, self._group = self._group, []
-        for change, answer in group:
+        for prepared, answer in group:
             try:
-                answer.set_result(self._forgotten(change))
+                answer.set_result(self._forgotten(prepared))
             except KeyReused as refusal:
                 answer.set_exception(refusal)
         self._chain.write()
 
-    def _forgotten(self, change: Change) -> Committed:
-        after = change.after
+    def _forgotten(self, prepared: Prepared) -> Committed:
+        change, after = prepared.change, prepared.change.after
         if change.idempotency is not None and after is not None:
             key = (after.subject.agent, change.idempotency[0])
             held = self._keys.get(key)
             if held is not None and held[0] != change.idempotency[1]:
                 raise KeyReused
             if held is not None:
-                return Committed(held[1], replayed=True)
-            self._keys[key] = (change.idempotency[1], after)
+                return Committed(read_request(held[1]), replayed=True)
+            self._keys[key] = (change.idempotency[1], prepared.document)
         for entry in change.entries:
             self._chain.append(entry)
         return Committed(after)

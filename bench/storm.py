@@ -75,17 +75,16 @@ async def _others(weather: Weather, seconds: float) -> list[float]:
     connection = await line(HOST, weather.ground.settings.port)
     stood = []
     for number in range(int(seconds * ASKS_A_SECOND)):
-        stood.append(
-            asyncio.create_task(
-                _card(weather, await _asked(weather, connection, number % QUIET), number % QUIET)
-            )
-        )
+        asked = await _asked(weather, connection, number)
+        stood.append(asyncio.create_task(_card(weather, asked, number % QUIET)))
         await asyncio.sleep(1 / ASKS_A_SECOND)
     return list(await asyncio.gather(*stood))
 
 
-async def _asked(weather: Weather, connection: Line, channel: int) -> str:
-    body = {"action": {"name": "batch.end", "parameters": {"region": f"q{channel}"}}}
+async def _asked(weather: Weather, connection: Line, number: int) -> str:
+    # Each in a context of its own: identical ones would share a card.
+    action = {"name": "batch.end", "parameters": {"region": f"q{number % QUIET}"}}
+    body = {"action": action, "context": {"number": number}}
     status, told = await connection.call(
         request("POST", "/v1/requests", weather.ground.agent_key, json.dumps(body).encode())
     )

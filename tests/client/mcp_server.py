@@ -13,6 +13,7 @@ from typing import Any
 
 calls = Path(sys.argv[1])
 tool = {"name": "write", "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}}}
+odd = {"name": "a: {evil}\n#", "title": "yes", "inputSchema": {"type": "object"}}
 
 
 def say(message: Any) -> None:
@@ -23,7 +24,7 @@ def say(message: Any) -> None:
 def answer(message: Any) -> Any:
     params = message.get("params", {})
     if message["method"] == "tools/list":
-        return {"tools": [tool]}
+        return {"tools": [tool, odd]}
     if message["method"] != "tools/call":
         return {
             "method": message["method"],

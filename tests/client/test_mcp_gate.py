@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.client.test_questions import asks
 from tests.client.world import PATIENCE, Assent, an_assent, until
@@ -89,9 +90,9 @@ class Gate:
 
 
 async def _start(server: Assent, calls: Path, *words: str, **env: str) -> Gate:
-    command = [sys.executable, "-m", "assent", "mcp-gate", "--name", "box", *words, "--"]
+    gate = [sys.executable, "-m", "assent", "mcp-gate", "--name", "box", *words, "--"]
     process = await asyncio.create_subprocess_exec(
-        *(*command, sys.executable, SERVER, calls),
+        *[*gate, sys.executable, str(SERVER), str(calls)],
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
@@ -136,7 +137,7 @@ async def test_an_approved_call_reaches_the_server_once_and_its_outcome_is_known
     assert gate.seen() == [{"name": "write", "arguments": {"text": "hello\u2028"}}]
 
     async def known() -> bool:
-        return (await server.seen(request))["state"] == "succeeded"
+        return bool((await server.seen(request))["state"] == "succeeded")
 
     await until(known)
     assert await gate.ends() == 0
@@ -264,7 +265,7 @@ async def test_a_cancelled_call_is_withdrawn_and_does_not_run(server: Assent, ga
     gate.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}})
 
     async def withdrawn() -> bool:
-        return (await server.seen(request))["state"] == "cancelled"
+        return bool((await server.seen(request))["state"] == "cancelled")
 
     await until(withdrawn)
     assert (await gate.ask("tools/list"))["tools"]
@@ -330,6 +331,31 @@ async def test_how_a_call_ended_is_reported(server: Assent, gate: Gate) -> None:
 
 async def _is(state: Any, wanted: str) -> bool:
     return str(await state()).startswith(wanted)
+
+
+async def test_the_tools_of_a_server_are_printed_as_a_catalog(server: Assent, tmp_path: Path) -> None:
+    ran = await server.run(
+        *(
+            "mcp-gate",
+            "--name",
+            "box",
+            "--catalog",
+            "--",
+            sys.executable,
+            str(SERVER),
+            str(tmp_path / "calls"),
+        )
+    )
+    assert (ran.code, YAML(typ="safe").load(ran.out)) == (
+        0,
+        {
+            "actions": {
+                "mcp.box.write": {"title": "write", "params": {"text": {"type": "text", "optional": True}}},
+                "mcp.box.a: {evil}\n#": {"title": "yes"},
+            }
+        },
+    )
+    assert not (tmp_path / "calls").exists()
 
 
 async def test_a_server_that_cannot_be_told_apart_or_started_is_refused(server: Assent) -> None:

@@ -14,7 +14,7 @@ from tests.world import OPERATOR
 
 BASH = {"tool_name": "Bash", "input": {"command": "echo hi"}, "tool_use_id": "toolu_1"}
 META = "io.modelcontextprotocol/"
-TASKS = {f"{META}tasks": {}}
+TASKS: dict[str, Any] = {f"{META}tasks": {}}
 BOTH = "application/json, text/event-stream"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from assent.refusals import Misused
@@ -14,6 +15,8 @@ from assent.strictly import Json
 
 VERSION = "2025-11-25"
 TYPES = {"string": "text", "integer": "int", "number": "number", "boolean": "bool", "object": "object"}
+WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")  # not text, to one reader or another
+_PLAIN = re.compile("[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 def catalog(name: str, server: Local | Remote) -> int:
@@ -60,13 +63,13 @@ def _asked(server: Local | Remote, said: Iterator[bytes], number: int, method: s
 
 
 def _action(name: str, tool: Json) -> Iterator[str]:
-    schema = tool.get("inputSchema") or {}
+    schema, named = tool.get("inputSchema") or {}, str(tool.get("name"))
     required = schema.get("required") or []
-    title = tool.get("title") or (tool.get("annotations") or {}).get("title") or tool["name"]
-    yield f"  {_written('mcp.' + name + '.' + tool['name'])}:"
+    title = tool.get("title") or (tool.get("annotations") or {}).get("title") or named
+    yield f"  {_written(f'mcp.{name}.{named}')}:"
     yield f"    title: {_written(str(title)[:80])}"
-    params = schema.get("properties") or {}
-    if not params:
+    params = schema.get("properties")
+    if not isinstance(params, dict) or not params:
         return
     yield "    params:"
     for parameter, about in params.items():
@@ -84,4 +87,4 @@ def _kind(about: Json) -> str:
 
 def _written(text: str) -> str:
     """Write a scalar that YAML reads as text, whatever it says."""
-    return json.dumps(text)
+    return text if _PLAIN.fullmatch(text) and text.lower() not in WORDS else json.dumps(text)
