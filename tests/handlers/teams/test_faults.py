@@ -52,7 +52,8 @@ async def test_a_card_that_teams_did_not_take_comes_later_and_once(
 ) -> None:
     teams.goes_wrong("post", *[Fault(status=status, retry_after=3 if status == 429 else None)] * 2)
     await asks(world)
-    await world.advance(minutes=1)
+    for _ in range(2):
+        await world.advance(minutes=1)
     teams.channel("ops").card(MIGRATION)
     assert len(teams.channel("ops").cards()) == 1
     silent(teams)
