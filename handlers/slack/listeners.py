@@ -25,7 +25,7 @@ from handlers.slack import payloads
 from handlers.slack.answers import Message
 from handlers.slack.confirming import Confirming, confirmed, is_grave
 from handlers.slack.counter import Counter
-from handlers.slack.desk import Desk
+from handlers.slack.desk import Desk, said
 from handlers.slack.identity import Clicker
 from handlers.slack.panes import Panes
 from handlers.slack.payloads import Click, Pane, Pressed
@@ -179,10 +179,15 @@ class Listeners:
         self.usergroups.forget(str(event.get("subteam_id") or event.get("subteam", {}).get("id", "")))
 
     async def _broke(self, error: Exception, body: Body) -> BoltResponse:
-        """Log what broke before the acknowledgement, and tell the clicker."""
-        log.error("slack.listener_failed", kind=body.get("type"), exc_info=error)
+        """Log what broke before the acknowledgement, and tell the clicker; what is not ours is no fault."""
+        if isinstance(error, Refusal):
+            log.warning("slack.payload_refused", kind=body.get("type"), refusal=error.slug())
+            told = said(error)
+        else:
+            log.error("slack.listener_failed", kind=body.get("type"), exc_info=error)
+            told = {"text": BROKEN}
         if "response_url" in body:
-            self._start(send(str(body["response_url"]), {"text": BROKEN}))
+            self._start(send(str(body["response_url"]), told))
         return BoltResponse(status=200)
 
     def _start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:

@@ -136,15 +136,16 @@ def reaction(event: Mapping[str, Json]) -> Reaction:
 
 
 def form(body: Mapping[str, Json]) -> Form:
-    """Read a `view_submission` payload."""
+    """Read a `view_submission` payload; raises `Malformed` for a form that is not one of ours."""
     view = body["view"]
-    packed = json.loads(view["private_metadata"])
-    what = packed["what"]
-    return Form(
-        clicker=clicker(body),
-        carried=Carried(**{**packed, "what": what if what in (ASK, DELEGATE) else Verdict(what).value}),
-        words=_filled(view["state"]["values"]["reason"]["words"]),
-    )
+    try:
+        packed = json.loads(view["private_metadata"])
+        what = packed["what"]
+        carried = Carried(**{**packed, "what": what if what in (ASK, DELEGATE) else Verdict(what).value})
+        words = _filled(view["state"]["values"]["reason"]["words"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise Malformed("This form is of another version; open it again.") from error
+    return Form(clicker=clicker(body), carried=carried, words=words)
 
 
 def _filled(element: Mapping[str, Json]) -> str | None:
