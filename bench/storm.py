@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -135,6 +136,7 @@ async def _click(weather: Weather, http: aiohttp.ClientSession, request_id: str,
 @asynccontextmanager
 async def _weather(run: Run, count: int) -> AsyncIterator[Weather]:
     slack = FakeSlack()
+    slack.expected.append(re.compile(""))  # also what is still on its way when it stops
     await slack.start()
     slack.add_user("p0", USER)
     slack.add_channel(STORM)
