@@ -596,8 +596,13 @@ class Conversation:
 class Conversations(Protocol):
     """Chats, and what was posted to them where no search tells."""
 
-    async def conversations(self) -> list[Conversation]:
-        """Return every one, the one heard of last first."""
+    async def conversations(self, kind: str = "", limit: int = 10_000) -> list[Conversation]:
+        """Return those of a kind, or all; the one heard of last first."""
+        ...
+
+    async def conversation(self, id: str) -> Conversation | None: ...
+    async def conversation_of(self, account: str) -> Conversation | None:
+        """Return somebody's personal chat, the newest if there are several."""
         ...
 
     async def put_conversation(self, conversation: Conversation, entry: Entry) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from bot.core.terms import Entry, RequestId
 from bot.ports import Conversation
@@ -15,6 +16,8 @@ from storage.tables import CONVERSATIONS, POSTINGS
 from storage.transaction import Transaction
 from storage.writer import Writer
 
+LIMIT = 10_000  # conversations that one look returns
+
 
 class ConversationStore:
     """The store's half that knows chats; `bot.ports.Conversations` says what is meant."""
@@ -22,11 +25,25 @@ class ConversationStore:
     _database: Database
     _writer: Writer
 
-    async def conversations(self) -> list[Conversation]:
-        """Return every one, the one heard of last first."""
-        every = select(CONVERSATIONS).order_by(CONVERSATIONS.c.at.desc(), CONVERSATIONS.c.id)
+    async def conversations(self, kind: str = "", limit: int = LIMIT) -> list[Conversation]:
+        """Return those of a kind, or all; the one heard of last first."""
+        every = select(CONVERSATIONS).order_by(CONVERSATIONS.c.at.desc(), CONVERSATIONS.c.id).limit(limit)
+        return await self._found(every.where(CONVERSATIONS.c.kind == kind) if kind else every)
+
+    async def conversation(self, id: str) -> Conversation | None:
+        """Return one."""
+        found = await self._found(select(CONVERSATIONS).where(CONVERSATIONS.c.id == id))
+        return found[0] if found else None
+
+    async def conversation_of(self, account: str) -> Conversation | None:
+        """Return somebody's personal chat, the newest if there are several."""
+        own = select(CONVERSATIONS).where(CONVERSATIONS.c.account == account)
+        found = await self._found(own.order_by(CONVERSATIONS.c.at.desc()).limit(1))
+        return found[0] if found else None
+
+    async def _found(self, query: Select[Any]) -> list[Conversation]:
         with reaching():
-            rows = await self._database.read(lambda connection: connection.execute(every).all())
+            rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [Conversation(row.id, row.kind, row.url, row.account, row.name) for row in rows]
 
     async def put_conversation(self, conversation: Conversation, entry: Entry) -> None:

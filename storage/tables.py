@@ -299,7 +299,7 @@ class ConversationRow(Row, table=True):
     id: str = Field(sa_type=Line, primary_key=True)
     kind: str = Field(sa_type=Line)
     url: str = Field(sa_type=Line)
-    account: str | None = Field(sa_type=Line)
+    account: str | None = Field(sa_type=Line, index=True)
     name: str | None = Field(sa_type=Line)
     at: datetime = Field(sa_type=Instant)
 

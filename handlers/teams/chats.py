@@ -37,7 +37,7 @@ class Chats:
 
     async def heard_of(self, conversation: Conversation, by: Actor) -> None:
         """Remember where a conversation is; called with every activity, so mostly there is nothing to do."""
-        known = {one.id: one for one in await self.store.conversations()}.get(conversation.id)
+        known = await self.store.conversation(conversation.id)
         if known is not None:  # not every activity says all of it
             name, account = conversation.name or known.name, conversation.account or known.account
             conversation = replace(conversation, name=name, account=account)
@@ -72,10 +72,10 @@ class Chats:
 
     async def personal(self, account: str) -> str:
         """Return the place of somebody's personal chat, opened when we do not know it yet."""
-        known = await self.store.conversations()
-        for one in known:
-            if one.kind == PERSONAL and one.account == account:
-                return f"{one.id} {one.id}"
+        own = await self.store.conversation_of(account)
+        if own is not None:
+            return f"{own.id} {own.id}"
+        known = await self.store.conversations(limit=1)
         tenant, _, object_id = account.partition("/")
         if tenant.lower() != self.tenant or not known:
             raise Never("Teams: the app is not installed for that person; they add it under Apps")
@@ -87,21 +87,22 @@ class Chats:
     async def where(self, place: str) -> Where:
         """Return how to reach a place; raises `Never` when we were removed from it."""
         known, _, conversation = place.partition(" ")
-        for one in await self.store.conversations():
-            if one.id == known:
-                return Where(one.url, conversation, one.kind)
+        one = await self.store.conversation(known)
+        if one is not None:
+            return Where(one.url, conversation, one.kind)
         raise Never("Teams: the app was removed from there; add it again")
 
     async def _teams(self) -> list[Conversation]:
-        return [one for one in await self.store.conversations() if one.kind == TEAM]
+        return await self.store.conversations(TEAM)
 
     async def _look(self, name: str) -> list[str]:
         wanted_team, slash, channel = name.rpartition("/")
         found = []
-        for one in await self.store.conversations():
-            if one.id == name and one.kind == GROUP:
-                return [f"{one.id} {one.id}"]
-            if one.kind != TEAM or (slash and wanted_team.lower() not in (one.id, (one.name or "").lower())):
+        group = await self.store.conversation(name)
+        if group is not None and group.kind == GROUP:
+            return [f"{group.id} {group.id}"]
+        for one in await self._teams():
+            if slash and wanted_team.lower() not in (one.id, (one.name or "").lower()):
                 continue
             if one.id not in self._channels:
                 self._channels[one.id] = await self.connector.channels(one.url, one.id)

@@ -108,12 +108,11 @@ class TeamsNotifier:
         """Forget a chat that we were removed from; of a team perhaps only the channel is closed to us."""
         if not isinstance(refused, Stale):
             return
-        known = place.partition(" ")[0]
-        kinds = {one.id: one.kind for one in await self.store.conversations()}
-        if kinds.get(known) == PERSONAL:
-            await self.chats.left(known, SYSTEM)
-        else:
-            self.chats.renamed(known)
+        known = await self.store.conversation(place.partition(" ")[0])
+        if known is not None and known.kind == PERSONAL:
+            await self.chats.left(known.id, SYSTEM)
+        elif known is not None:
+            self.chats.renamed(known.id)
 
 
 def _posted(request_id: RequestId, place: str, message: str, version: int) -> Posted:

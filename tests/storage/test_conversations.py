@@ -23,6 +23,18 @@ async def test_a_chat_is_remembered_moved_and_forgotten(store: DatabaseStore) ->
     assert await store.size() == 2
 
 
+async def test_somebodys_chat_is_found_by_their_account_and_teams_by_their_kind(store: DatabaseStore) -> None:
+    mine = Conversation("a:1", "personal", "https://new.test", "tenant/ana")
+    await store.put_conversation(TEAM, admin_entry())
+    await store.put_conversation(mine, admin_entry())
+    assert await store.conversation_of("tenant/ana") == mine
+    assert await store.conversation_of("tenant/bo") is None
+    assert await store.conversation("a:1") == mine
+    assert await store.conversation("a:2") is None
+    assert await store.conversations("team") == [TEAM]
+    assert len(await store.conversations(limit=1)) == 1
+
+
 async def test_a_posting_of_unknown_end_is_never_begun_again(store: DatabaseStore) -> None:
     assert await store.begin_posting(ONE, "here", NOON)
     assert not await store.begin_posting(ONE, "here", NOON + MINUTE)

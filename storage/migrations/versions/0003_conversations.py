@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("id", Line, primary_key=True, nullable=False),
         sa.Column("kind", Line, nullable=False),
         sa.Column("url", Line, nullable=False),
-        sa.Column("account", Line, nullable=True),
+        sa.Column("account", Line, nullable=True, index=True),
         sa.Column("name", Line, nullable=True),
         sa.Column("at", Instant, nullable=False),
     )
