@@ -70,8 +70,8 @@ def install(
         desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url)
         home = Home(identity, viewing, absences, clock, renderer, workspace, public_url)
         ours = replace(commands, prefix=PREFIX, shows_all=shows_all)
-        counter = Counter(identity, ours, renderer, workspace)
         panes = Panes(desk, viewing, home)
+        counter = Counter(identity, ours, renderer, workspace, panes)
         confirming = Confirming(workspace, renderer)
         return Listeners(desk, panes, Reactions(desk), counter, confirming, usergroups)
 

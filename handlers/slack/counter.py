@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bot.core.errors import Refusal, UnknownPerson
+from bot.core.errors import NotReady, Refusal, UnknownPerson
 from bot.core.terms import Actor, ActorKind, Proof, Surface
 from bot.ports import Later, Never
 from handlers.commands import Answer, Desk, Line, Tone
@@ -13,7 +14,8 @@ from handlers.render import Renderer
 from handlers.slack.answers import Message, messages
 from handlers.slack.files import send_file
 from handlers.slack.identity import Clicker, Identity
-from handlers.slack.payloads import Pressed, Typed
+from handlers.slack.panes import Panes
+from handlers.slack.payloads import Click, Pressed, Typed
 from handlers.slack.workspace import Workspace
 
 PREFIX = "/assent "
@@ -32,16 +34,24 @@ class Counter:
     desk: Desk
     renderer: Renderer
     workspace: Workspace
+    panes: Panes
 
     async def typed(self, typed: Typed) -> list[Message]:
-        """Answer `/assent …`."""
-        return await self._answer(typed.clicker, typed.line)
+        """Answer `/assent …`; nothing for a request that is all of the answer, which opens in a window."""
+        answer = await self._answer(typed.clicker, typed.line)
+        if len(answer.cards) == 1 and answer == Answer(cards=answer.cards):
+            [card] = answer.cards
+            click = Click(typed.clicker, card.request_id, card.digest, typed.trigger, typed.response_url)
+            with suppress(NotReady):  # Slack took too long for its window: then as a message
+                await self.panes.open(click)
+                return []
+        return messages(answer, self.renderer)
 
     async def pressed(self, pressed: Pressed) -> list[Message]:
         """Do what a button of an answer stands for, for whoever pressed it."""
-        return await self._answer(pressed.clicker, pressed.line)
+        return messages(await self._answer(pressed.clicker, pressed.line), self.renderer)
 
-    async def _answer(self, clicker: Clicker, line: str) -> list[Message]:
+    async def _answer(self, clicker: Clicker, line: str) -> Answer:
         try:
             actor = await self.identity.actor(clicker)
         except UnknownPerson as refusal:
@@ -50,9 +60,9 @@ class Counter:
             await self.desk.refused(_nobody(f"{clicker.team or '?'}/{clicker.id}"), line, refusal)
             raise
         answer = await self.desk.run(actor, await self._plain(line))
-        return messages(await self._sent(answer, clicker), self.renderer)
+        return await self._sent(answer, clicker)
 
-    async def _of_nobody(self, clicker: Clicker, line: str, refusal: UnknownPerson) -> list[Message]:
+    async def _of_nobody(self, clicker: Clicker, line: str, refusal: UnknownPerson) -> Answer:
         """Let a full member of ours link their account; anything else was refused."""
         try:
             account = await self.identity.account(clicker)
@@ -63,7 +73,7 @@ class Counter:
         if answer is None:
             await self.desk.refused(_nobody(account), line, refusal)
             raise refusal
-        return messages(answer, self.renderer)
+        return answer
 
     async def _plain(self, line: str) -> str:
         """Return what was typed without Slack's marks: mentions as `@name` of the directory."""

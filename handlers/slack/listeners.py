@@ -134,7 +134,10 @@ class Listeners:
             await ack(STILL, response_type="ephemeral")
             self._start(tell(task, typed.response_url))
             return
-        first, *rest = task.result()
+        if not (answered := task.result()):  # it stands in a window
+            await ack()
+            return
+        first, *rest = answered
         await ack(first["text"], blocks=first.get("blocks"), response_type="ephemeral")
         if rest:
             self._start(send_all(typed.response_url, rest))

@@ -74,11 +74,12 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A slash command; `line` is what follows it, with Slack's marks."""
+    """A slash command; `line` is what follows it, with Slack's marks. `trigger` opens one window."""
 
     clicker: Clicker
     line: str
     response_url: str
+    trigger: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ def _filled(element: Mapping[str, Json]) -> str | None:
 
 def typed(body: Mapping[str, Json]) -> Typed:
     """Read a slash command; its payload says nothing of the team its user belongs to."""
-    return Typed(Clicker(str(body["user_id"]), None), str(body.get("text", "")), str(body["response_url"]))
+    line, trigger = str(body.get("text", "")), str(body["trigger_id"])
+    return Typed(Clicker(str(body["user_id"]), None), line, str(body["response_url"]), trigger)
 
 
 def pressed(body: Mapping[str, Json]) -> Pressed:

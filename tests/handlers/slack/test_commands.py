@@ -63,6 +63,28 @@ async def test_an_entry_of_the_inbox_opens_into_the_card_and_can_be_decided_ther
     assert slack.chat(ED).line("Approved")
 
 
+async def test_a_request_that_is_asked_for_opens_in_a_window_and_is_renewed_by_what_is_done_there(
+    world: World, slack: FakeSlack, card: CardView, request_: dict[str, Any]
+) -> None:
+    answer = await slack.type(ANA, f"show {request_['digest'][:8]}", "#ops")
+    assert answer.text == ""
+    pane = await slack.pane(ANA)
+    assert "ALTER TABLE x" in pane.text
+    await pane.press("Approve")
+    await world.settle()
+    assert "Approved by ana" in card.text
+    assert card.thread
+    assert slack.chat(ED).line("Approved")
+
+
+async def test_where_slack_opens_no_window_the_request_comes_as_a_message(
+    world: World, slack: FakeSlack, card: CardView, request_: dict[str, Any]
+) -> None:
+    slack.goes_wrong("views.open", Fault(error="expired_trigger_id"))
+    answer = (await slack.type(ANA, f"show {request_['digest'][:8]}", "#ops")).json()
+    assert "ALTER TABLE x" in words(answer)
+
+
 async def test_a_long_inbox_says_that_there_is_more(world: World, slack: FakeSlack) -> None:
     for number in range(16):
         await world.agent.asks("db.migrate", env="prod", sql=f"SELECT {number}")
