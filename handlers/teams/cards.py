@@ -42,7 +42,7 @@ SIZES = (
     Sizes(facts=9000, name=80, claim=400, line=100, sentence=300, reason=200),
     Sizes(facts=4500, name=80, claim=400, line=100, sentence=300, reason=200),
     Sizes(facts=2000, name=60, claim=200, line=60, sentence=150, reason=100),
-    Sizes(facts=300, name=24, claim=60, line=30, sentence=60, reason=40),
+    Sizes(facts=300, name=20, claim=48, line=24, sentence=48, reason=32),
 )
 WORDS = {  # what the templates call
     "plain": runs.plain,
