@@ -113,6 +113,12 @@ def clicker(body: Mapping[str, Json]) -> Clicker:
     )
 
 
+def sent_by(body: Mapping[str, Json]) -> str:
+    """Return the object id of whoever sent it, `?` when it does not say: installs may come from nobody."""
+    object_id = _part(body, "from").get("aadObjectId")
+    return object_id.lower() if isinstance(object_id, str) and object_id else "?"
+
+
 def conversation(body: Mapping[str, Json], tenant: str) -> Conversation | None:
     """Return the conversation that an activity comes from as we remember it; None when it names none."""
     about, team = _part(body, "conversation"), _part(_part(body, "channelData"), "team")

@@ -69,7 +69,7 @@ class Reception:
         conversation = payloads.conversation(body, self.tenant)
         if conversation is None:
             return
-        account = f"{self.tenant}/{payloads.clicker(body).object_id or '?'}"
+        account = f"{self.tenant}/{payloads.sent_by(body)}"
         by = Actor(ActorKind.PERSON, "", Surface.TEAMS, account, Proof.SIGNATURE)
         if payloads.left(body):
             await self.chats.left(conversation.id, by)
@@ -91,8 +91,8 @@ class Reception:
         return {"type": MESSAGE, "value": where}
 
     async def _message(self, body: Body) -> None:
-        typed = payloads.typed(body)
         try:
+            typed = payloads.typed(body)
             answer = await self._said(typed)
             await self.speaker.answer(answer, typed.clicker, is_personal=typed.is_personal)
         except (Later, Never, Unsure, Refusal) as problem:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.core.terms import Json
+from bot.ports import Turn
 from handlers.commands import Answer
 from handlers.render import Renderer
 from handlers.teams.answers import contents
@@ -12,7 +15,9 @@ from handlers.teams.chats import Chats
 from handlers.teams.connector import Connector
 from handlers.teams.messages import carrying
 from handlers.teams.payloads import Clicker
+from handlers.teams.sdk import MessageActivityInput
 
+WAIT_MAX = timedelta(seconds=40)  # for one part's turn: a long answer has more parts than a second takes
 HERE = "Done; see below."
 ELSEWHERE = "I have answered in our chat, where only you read it."
 
@@ -34,5 +39,16 @@ class Speaker:
             place = await self.chats.personal(f"{self.tenant}/{clicker.object_id}")
             url, conversation, _ = await self.chats.where(place)
         for content in cards:
-            await self.connector.post(url, conversation, carrying(content, answer.title or "Answer"))
+            await self._post(url, conversation, carrying(content, answer.title or "Answer"))
         return HERE if is_personal else ELSEWHERE
+
+    async def _post(self, url: str, conversation: str, message: MessageActivityInput) -> None:
+        while True:
+            try:
+                await self.connector.post(url, conversation, message)
+            except Turn as turn:
+                if turn.after > WAIT_MAX:
+                    raise
+                await asyncio.sleep(turn.after.total_seconds())
+            else:
+                return
