@@ -24,7 +24,7 @@ check: .venv/.stamp  ## ruff, mypy --strict, import contracts
 	@$(SAY) "mypy --strict" && $(RUN) mypy --no-error-summary $(CODE)
 	@$(SAY) "import contracts" && $(RUN) tests.house.contracts
 
-doors: .venv/.stamp  ## real agent frameworks through our doors; installs them first (a gigabyte, minutes)
+doors: .venv/.stamp  ## real agent frameworks through our doors; installs them first (two gigabytes, minutes)
 	@$(RUN) pytest -m doors tests/doors --timeout 900
 
 soak: .venv/.stamp browser  ## the long runs: simulated histories, kills, power loss (hours)

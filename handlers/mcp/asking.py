@@ -8,10 +8,12 @@ from datetime import timedelta
 
 from bot.core.action import ask_of, code, fit
 from bot.core.errors import NotReady
+from bot.core.strict import at
 from bot.core.terms import Actor, Agent, Json, Registry, Request, RequestId, State, Verdict
 from bot.core.wire import instant, links
 from bot.services.intake import Intake
-from handlers.mcp.tools import AnswerBody, CancelBody, Key, WaitBody
+from handlers import door
+from handlers.mcp.tools import AnswerBody, CancelBody, WaitBody
 from handlers.mcp.waiting import waits_for
 from handlers.pace import Pace
 
@@ -41,7 +43,7 @@ class Asking:
         """Ask for approval of an action."""
         self.pace.keep(caller.agent)
         told = dict(arguments)
-        key = fit(told.pop(KEY), Key) if KEY in told else None
+        key = _key(told.pop(KEY)) if KEY in told else None
         told["action"] = {ours: told.pop(named) for ours, named in ACTION.items() if named in told}
         committed = await self.intake.submit(caller.agent, caller.registry, ask_of(told), key, caller.by)
         if committed.request is None:
@@ -84,6 +86,12 @@ class Asking:
         elif reason := _reason(request):
             told["reason"] = reason
         return told
+
+
+def _key(told: Json) -> str:
+    if not isinstance(told, str) or not door.KEY.fullmatch(told):
+        raise at(f"/{KEY}", "It is 1 to 255 visible ASCII characters.")
+    return told
 
 
 def theirs(text: str) -> str:

@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 from bot.core.action import NAME_MAX
 from bot.core.machine import QUESTIONS_MAX, WORDS_MAX
 from bot.core.terms import Json
-from handlers import door
 
 WAIT_DEFAULT = 25  # seconds; a client without the tasks extension gets its answer within a minute
 WAIT_MAX = 300  # seconds
@@ -21,7 +20,6 @@ INSTRUCTIONS = (
 )
 
 Id = Annotated[str, Meta(pattern="^req_[0-9a-f]{32}$(?!\n)")]
-Key = Annotated[str, Meta(pattern=f"^{door.KEY.pattern}$(?!\n)")]
 CallId = Annotated[str, Meta(pattern="^[!-~]{1,200}$(?!\n)")]
 
 

@@ -236,6 +236,7 @@ async def test_the_same_key_asks_once_and_another_ask_under_it_is_refused(ground
     first, again = [await _call(ground, "request_approval", ask) for _ in range(2)]
     assert first["structuredContent"]["id"] == again["structuredContent"]["id"]
     assert (await _call(ground, "request_approval", ask | {"parameters": {"to": "bo"}}))["isError"]
+    assert (await _call(ground, "request_approval", ask | {"idempotency_key": "a b"}))["isError"]
 
 
 @pytest.mark.parametrize(

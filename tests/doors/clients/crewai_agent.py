@@ -9,6 +9,7 @@ from crewai import Agent, BaseLLM
 from crewai.tools import tool
 
 told = json.loads(sys.argv[1])
+out, sys.stdout = sys.stdout, sys.stderr  # it talks, also when all is done
 answers = []
 
 
@@ -39,4 +40,4 @@ with ApprovalHooks(told["url"], told["token"]):
         role="Mailer", goal="Write", backstory="You write mails.", tools=[send], llm=Scripted(model="s")
     )
     agent.kickoff("Write to Zoe.")
-sys.stdout.write("\n" + json.dumps({"answers": answers}))
+out.write(json.dumps({"answers": answers}))
