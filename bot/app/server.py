@@ -22,6 +22,7 @@ from bot.app.heartbeat import Heartbeat
 from bot.app.loops import Loops
 from bot.app.parts import TEMPLATES, Parts, parts
 from bot.app.readings import readings
+from bot.app.slack import install_slack, slack_notifier
 from bot.app.teams import install_teams, teams_of
 from bot.core.terms import Change
 from bot.ports import Clock, Notifier
@@ -31,7 +32,6 @@ from handlers import aap, api, problems
 from handlers import web as pages
 from handlers.api.health import install_health, install_metrics
 from handlers.api.meters import Meters
-from handlers.commands import Desk
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
 from handlers.record import Record
@@ -92,7 +92,7 @@ async def surfaced(
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
         commands = desk_of(made, loops.reload, examine)
-        socket = _install_slack(app, made, renderer, commands)
+        socket = install_slack(app, made, renderer, commands)
         install_teams(app, made, teams, commands)
         checks, others = _checks(made, loops), _soft_checks(made, socket)
         install_health(app, checks, others)
@@ -158,44 +158,10 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
     )
 
 
-def _install_slack(
-    app: web.Application, made: Parts, renderer: Renderer, commands: Desk
-) -> slack.Socket | None:
-    own = made.settings
-    if made.workspaces is None or made.usergroups is None:
-        return None
-    from handlers import slack  # its libraries take a quarter of a second, and many installs have no Slack
-
-    token, secret = own.slack_app_token, own.slack_signing_secret
-    socket = slack.Socket(token.get_secret_value(), own.slack_api_url) if token else None
-    if made.installing is not None:
-        made.installing.install(app)
-    slack.install(
-        app,
-        workspaces=made.workspaces,
-        signing_secret=secret.get_secret_value() if secret else None,
-        socket=socket,
-        public_url=made.public_url,
-        reviewing=made.reviewing,
-        viewing=made.viewing,
-        absences=made.absences,
-        commands=commands,
-        linking=made.linking,
-        usergroups=made.usergroups,
-        store=made.store,
-        clock=made.clock,
-        renderer=renderer,
-    )
-    return socket
-
-
 def _notifiers(made: Parts, renderer: Renderer, teams: Teams | None) -> dict[str, Notifier]:
     found: dict[str, Notifier] = {"teams": teams.notifier()} if teams else {}
-    if made.workspaces is None:
-        return found
-    from handlers import slack
-
-    return {"slack": slack.SlackNotifier(made.workspaces, made.linking, made.clock, renderer), **found}
+    own = slack_notifier(made, renderer)
+    return {"slack": own, **found} if own is not None else found
 
 
 def _checks(made: Parts, loops: Loops) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
