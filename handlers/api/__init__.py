@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import orjson
 from aiohttp import web
 
@@ -67,10 +69,12 @@ def install(
 
 
 def _add_documents(app: web.Application, signer: Signer) -> None:
-    described = orjson.dumps(document())
+    @cache
+    def described() -> bytes:  # when somebody asks: it takes longer than all else here
+        return orjson.dumps(document())
 
     async def openapi(_: web.Request) -> web.Response:
-        return web.Response(body=described, content_type="application/json")
+        return web.Response(body=described(), content_type="application/json")
 
     def keys(body: object, content_type: str) -> web.Response:
         headers = {"Content-Type": content_type, "Cache-Control": f"public, max-age={KEYS_MAX_AGE}"}
