@@ -84,8 +84,10 @@ class KeyRing:
 
     async def _fetch(self, now: datetime) -> None:
         try:
-            self._keys = await fetched(self._url)
-            self._fetched_at = now
+            found = await fetched(self._url)
+            if not found:
+                raise ValueError("no key that is good for Teams")
+            self._keys, self._fetched_at = found, now
         except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
             log.warning("teams.keys_not_fetched", error=type(error).__name__)
 

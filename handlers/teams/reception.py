@@ -18,6 +18,7 @@ from aiohttp import web
 from bot.core.errors import NotReady, Refusal
 from bot.core.terms import Actor, ActorKind, Json, Proof, Surface
 from bot.ports import Later, Never, Unsure
+from handlers import problems
 from handlers.commands import Answer, said_no
 from handlers.teams import payloads
 from handlers.teams.chats import PERSONAL, Chats
@@ -48,7 +49,15 @@ class Reception:
 
     async def take(self, event: ActivityEvent) -> InvokeResponse[Any]:
         """Handle one activity; the SDK has checked its token, the door its tenant and channel."""
-        body: Body = event.body.model_dump()
+        try:
+            return await self._taken(event.body.model_dump())
+        except Refusal as refusal:
+            return InvokeResponse[Any](status=problems.status(refusal))
+        except Exception as error:  # an outer loop: the SDK would keep it to itself
+            log.exception("teams.activity_failed", error=type(error).__name__)
+            return InvokeResponse[Any](status=500)
+
+    async def _taken(self, body: Body) -> InvokeResponse[Any]:
         await self._placed(body)
         match body.get("type"), body.get("name"):
             case "invoke", "adaptiveCard/action":

@@ -5,6 +5,7 @@ The SDK checks who calls, and carries what we send. What is done about a call is
 
 from __future__ import annotations
 
+import logging
 import warnings
 
 with warnings.catch_warnings():
@@ -18,6 +19,9 @@ with warnings.catch_warnings():
     from microsoft_teams.apps import ActivityEvent, App, HttpServerAdapter
     from microsoft_teams.apps.http import HttpRequest, HttpResponse, HttpRouteHandler
     from microsoft_teams.common import Client, ClientOptions
+
+# It writes two lines for each forged token, and hides our own faults behind a 500: see `reception`.
+logging.getLogger("microsoft_teams").setLevel(logging.CRITICAL)
 
 __all__ = [
     "PUBLIC",

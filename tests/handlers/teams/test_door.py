@@ -180,7 +180,7 @@ async def test_a_new_key_of_the_bot_service_is_taken_within_a_minute(
 async def test_a_flood_of_junk_fetches_no_keys_and_leaves_the_loop_its_pace(
     world: World, teams: FakeTeams, invoke: Json, request_: Json
 ) -> None:
-    teams.connector.keys_slow = 0.5
+    teams.connector.keys_slow = 2.0
     before = teams.connector.key_fetches
     body = json.dumps(invoke).encode()
     unknown = [Signer(APP_ID, f"made-up-{n}").token(teams.service_url, signed_with="x") for n in range(3)]
@@ -201,7 +201,7 @@ async def test_a_flood_of_junk_fetches_no_keys_and_leaves_the_loop_its_pace(
     pulse.cancel()
     assert {answer.status for answer in answers} == {401}
     assert teams.connector.key_fetches - before <= 1
-    assert max(late) < 0.25, f"the loop stood still for {max(late):.2f} s"
+    assert max(late) < 1.5, f"the loop stood still for {max(late):.2f} s"
     await nothing_happened(world, request_)
 
 
