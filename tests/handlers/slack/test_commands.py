@@ -235,6 +235,25 @@ async def test_a_slow_word_is_acknowledged_in_time_and_answered_later(
     slack.file(ED, "audit.jsonl")
 
 
+async def test_a_dead_letter_is_listed_with_why_and_sent_again_by_its_button(
+    world: World, slack: FakeSlack
+) -> None:
+    channel = slack.channel("#ops").conversation
+    channel.archived = True
+    await world.agent.asks("db.migrate", env="prod", sql="SELECT 1")
+    await world.settle()
+    slack.state.refusals.clear()
+    assert slack.chat(ED).line("could not be shown")
+    listed = (await slack.type(ED, "deliveries list", "#ops")).json()
+    assert "the bot is in no channel named #ops" in words(listed)
+    channel.archived = False
+    await slack.act(ED, listed["blocks"], "Send again", "#ops")
+    assert "is queued again" in await slack.whisper(ED)
+    await world.settle()
+    assert slack.channel("#ops").card("Run a database migration")
+    assert "No dead letters" in (await slack.type(ED, "deliveries list", "#ops")).json()["text"]
+
+
 async def test_an_answer_too_long_for_one_message_comes_in_several(world: World, slack: FakeSlack) -> None:
     answer = (await slack.type(ED, "help", "#ops")).json()
     rest = words(answer)
