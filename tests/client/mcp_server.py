@@ -1,6 +1,7 @@
 """A small MCP server on standard input: each call of a tool is a line in the file that it is given.
 
-It reads as many servers do, whose library ends a line at more than a line feed.
+It reads as many servers do, whose library ends a line at more than a line feed, or minds no case in the names
+of members: of `name` and `Name` the last one counts.
 """
 
 from __future__ import annotations
@@ -21,16 +22,21 @@ def say(message: Any) -> None:
     sys.stdout.flush()
 
 
+def caseless(names: dict[str, Any]) -> dict[str, Any]:
+    return {name.upper().lower(): value for name, value in names.items()}
+
+
 def answer(message: Any) -> Any:
     params = message.get("params", {})
     if message["method"] == "tools/list":
         return {"tools": [tool, odd]}
-    if message["method"] != "tools/call":
+    if str(message["method"]).strip("[]' ").lower() != "tools/call":
         return {
             "method": message["method"],
             "params": params,
             "secrets": [n for n in os.environ if "ASSENT_" in n],
         }
+    params = caseless(params)
     with calls.open("a") as file:
         file.write(json.dumps(params) + "\n")
     if params["name"] == "die":
@@ -49,6 +55,7 @@ for block in sys.stdin:
             message = json.loads(line)
         except ValueError:
             continue
-        for one in message if isinstance(message, list) else [message]:
+        for read in message if isinstance(message, list) else [message]:
+            one = caseless(read)
             if "method" in one and (result := answer(one)) is not None and "id" in one:
                 say({"jsonrpc": "2.0", "id": one["id"], "result": result})

@@ -195,6 +195,13 @@ HIDDEN = [
     CALL.replace('"params":{', '"params":{"x":NaN,'),
     CALL.replace("tools/call", "tools\\u002fcall").replace('"id":8,', ""),
     f"\ufeff{CALL}",
+    CALL.replace('"method"', '"Method"'),
+    CALL.replace('"method"', '"method":"ping","METHOD"'),
+    CALL.replace('"params"', '"params":{},"param\u017f"').replace("tools/call", "Tools/Call"),
+    CALL.replace('"tools/call"', '["tools/call"]'),
+    CALL.replace("tools/call", " tools/call"),
+    CALL.replace('"name":"write"', '"name":"note","arguments":{"text":"x"},"Name":"burn"'),
+    CALL.replace('"name":"write"', '"name":"note"').replace('"arguments"', '"arguments":{},"Argument\u017f"'),
 ]
 
 

@@ -107,7 +107,7 @@ def ask_of(server: str, message: Json) -> Ask:
     meta = {
         name: value
         for name, value in meta_of(message).items()
-        if name != "progressToken" and not name.startswith(OWN)
+        if not name.startswith(OWN) and (name != "progressToken" or not isinstance(value, int | str))
     }
     more = {name: value for name, value in params.items() if name not in KNOWN}
     context = {**({"meta": meta} if meta else {}), **({"more": more} if more else {})}

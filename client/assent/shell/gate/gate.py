@@ -8,7 +8,7 @@ from typing import Protocol
 
 from assent.agent import HURRY, Agent
 from assent.refusals import AssentError, NotApproved
-from assent.shell.gate.call import Call, Dropped
+from assent.shell.gate.call import KNOWN, Call, Dropped
 from assent.shell.gate.messages import (
     CALL,
     CANCELLED,
@@ -16,6 +16,7 @@ from assent.shell.gate.messages import (
     INVALID_REQUEST,
     PARSE_ERROR,
     fault,
+    folded,
     named,
     progress,
     read,
@@ -204,6 +205,9 @@ class Gate:
 
 
 def _takes(params: Json) -> bool:
+    # `Name` beside `name` would be the tool that runs, to a server that minds no case.
+    if any(folded(name) in KNOWN and name not in KNOWN for name in params):
+        return False
     return isinstance(params.get("arguments", {}), dict) and isinstance(params.get("_meta", {}), dict)
 
 

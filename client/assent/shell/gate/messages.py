@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from assent.strictly import Json, read_object
+from assent.strictly import Json, NotPlain, read_object
 
+MEMBERS = ("jsonrpc", "id", "method", "params", "result", "error")  # of a message; the protocol has no others
 CALL = "tools/call"
 CANCELLED = "notifications/cancelled"
 PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS, INTERNAL = -32700, -32600, -32602, -32603
@@ -18,7 +19,19 @@ Id = Any  # a string or an integer; `"1"` is not `1`
 
 def read(line: bytes) -> Json:
     """Return the one message on a line; raises `ValueError` for anything that could be read in two ways."""
-    return read_object(line)
+    message = read_object(line)
+    # Servers in Go and C# take `Method` for `method`, so a name that only looks like ours goes nowhere.
+    if any(name not in MEMBERS for name in message):
+        raise NotPlain("it has a member that the protocol does not know")
+    method = message.get("method", "")
+    if not isinstance(method, str) or (method != CALL and folded(method.strip()) == CALL):
+        raise NotPlain("its method is not spelled as the protocol has it")
+    return message
+
+
+def folded(name: str) -> str:
+    """Return what every spelling of a name has in common to a reader that minds neither case nor script."""
+    return name.upper().casefold()
 
 
 def written(message: Json) -> bytes:
