@@ -453,7 +453,7 @@ class Stands(Protocol):
     async def seat(self, claimed: Claimed, crowd: Crowd, now: datetime) -> Stand:
         """Decide how a request is shown that waits behind none: by its own card, in a crowd by a roundup.
 
-        `ALIKE` if it is the heir of a message: its holder, the `leader`, has yet to hand that over.
+        `ALIKE` if its message is another's: that of the `leader`, which is to be shown instead.
         """
         ...
 

@@ -43,7 +43,8 @@ class StandStore:
     async def seat(self, claimed: Claimed, crowd: Crowd, now: datetime) -> Stand:
         """Decide how a request is shown that waits behind none; what was decided before stays.
 
-        Whoever waited behind another's message gets that one, in the turn of its holder.
+        Whoever waited behind another's message gets that one, in the turn of its holder; who is older than an
+        identical one that is shown already waits behind that.
         """
         request_id, address = _whose(claimed), claimed.send.address
 
@@ -53,6 +54,9 @@ class StandStore:
                 return before
             if before is not None and (holder := _holder(held.connection, before.leader, address)):
                 return Stand(Form.ALIKE, holder, before.posted)
+            if (twin := _twin(held.connection, request_id, address)) is not None:
+                _put(held, request_id, address, Form.ALIKE, twin, now)
+                return Stand(Form.ALIKE, twin, None)
             leader = _roundup(held.connection, request_id, address, crowd)
             form = Form.CARD if leader is None else Form.ROUNDUP
             _put(held, request_id, address, form, leader or request_id, now)
@@ -168,6 +172,16 @@ def _stand(connection: Connection, request_id: RequestId, address: str) -> Stand
     # Who gave a card away still has its thread; so has who waits behind it.
     posted = _posted(connection, leader, address) or _posted(connection, request_id, address)
     return Stand(Form(row.form), leader, posted, row.stamp)
+
+
+def _twin(connection: Connection, request_id: RequestId, address: str) -> RequestId | None:
+    """Return an identical request that waits and is shown here already, though it may be the younger one."""
+    mine = select(_HELD.digest).where(_HELD.id == request_id).scalar_subquery()
+    waits = (_HELD.digest == mine, _HELD.state == State.PENDING.value, _HELD.id != request_id)
+    shown = (_STANDS.address == address, _STANDS.form != Form.ALIKE.value)
+    twin = select(_HELD.id).join(STANDS, _STANDS.request_id == _HELD.id).where(*waits, *shown).limit(1)
+    found: str | None = connection.execute(twin).scalar()
+    return None if found is None else RequestId(found)
 
 
 def _holder(connection: Connection, leader: RequestId, address: str) -> RequestId | None:

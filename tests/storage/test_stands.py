@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 from bot.core.terms import Digest, OutboxKind, Request, RequestId, Send, State
@@ -15,13 +16,14 @@ from tests.storage.conftest import Open
 from tests.storage.values import MINUTE, NOON, a_request, asked
 
 OPS = "slack:#ops"
+_digests = count()
 CALM = Crowd(1000, 30, NOON - MINUTE)
 CROWDED = Crowd(2, 3, NOON - MINUTE)
 
 
 async def claimed(store: DatabaseStore, **parts: Any) -> Claimed:
-    """Make a request that is to be shown, and claim its row."""
-    request = a_request(**parts)
+    """Make a request that is to be shown, for something of its own unless told, and claim its row."""
+    request = a_request(**({"digest": Digest(f"{next(_digests):064x}")} | parts))
     await store.commit(asked(request, sends=(Send(OutboxKind.SHOW, OPS, NOON),)))
     rows = await store.claim(NOON, 100, MINUTE)
     return next(row for row in rows if row.request_id == request.id)
@@ -189,3 +191,13 @@ async def test_identical_pending_requests_are_found_oldest_first_and_counted(sto
         await store.commit(asked(request))
     assert await store.alike(mine, 3) == requests[:3]
     assert await store.count_alike([mine, other, Digest("3" * 64)]) == {mine: 4, other: 1}
+
+
+async def test_of_identical_ones_only_the_first_that_asks_gets_a_place(replica: Open) -> None:
+    stores = [await replica(), await replica()]
+    same = Digest("5" * 64)
+    rows = [await claimed(stores[0], digest=same) for _ in range(8)]
+    seats = (stores[number % 2].seat(row, CALM, NOON) for number, row in enumerate(rows))
+    seated = await asyncio.gather(*seats)
+    assert Counter(one.form for one in seated) == {Form.CARD: 1, Form.ALIKE: 7}
+    assert len({one.leader for one in seated}) == 1

@@ -64,7 +64,7 @@ class Cards:
                 await store.finish(row, None)
                 return None
             stand = await store.seat(row, self._crowd(now), now)  # 2
-            if stand.form is Form.ALIKE:  # its turn comes when the holder's has
+            if stand.form is Form.ALIKE:  # of the message that there is, it is somebody else's turn first
                 await store.pass_on(row, stand.leader, now)
                 return None
             return stand
