@@ -19,7 +19,7 @@ RENDERER = Renderer(TEMPLATES)
 SAID = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=60) | st.sampled_from(
     ["", " ", "<!channel>", "*bold*", "x" * 5000, ":tada:", "<https://evil.example|ok>", "a\nb\tc"]
 )
-LABEL = st.text(st.characters(categories=("L",)), min_size=1, max_size=40)
+LABEL = st.text(st.characters(categories=("Lu", "Ll", "Lo")), min_size=1, max_size=40)
 ACTS = st.builds(
     Act, LABEL, st.text(min_size=1, max_size=80).filter(str.strip), st.sampled_from(Style), st.none() | LABEL
 )
