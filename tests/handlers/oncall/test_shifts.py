@@ -101,6 +101,36 @@ def test_what_would_cost_too_much_is_refused() -> None:
         shifts(calendar(*[event(*DAY)] * (EVENTS_MAX + 1)), NOON, NOON + HALF_HOUR)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=SEC\r\n ONDLY",  # a line goes on in the next one, also in the middle of a word
+        "FREQ=DAILY;BYHOUR=8,9,10;BYMINUTE=0,1,2;BYSECOND=0,1,2",
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",  # never, which takes until the year 9999 to find out
+        "FREQ=DAILY;INTERVAL=0",
+    ],
+)
+def test_no_spelling_of_a_rule_keeps_us_counting(rule: str) -> None:
+    with pytest.raises(NoCalendar, match="recur"):
+        shifts(calendar(event(*DAY, f"RRULE:{rule}")), NOON, NOON + HALF_HOUR)
+
+
+def test_a_calendar_that_describes_its_zones_is_read() -> None:
+    turn = "BEGIN:{0}\r\nDTSTART:16010101T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n"
+    turn += "RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH={1}\r\nEND:{0}\r\n"
+    turns = turn.format("DAYLIGHT", 3) + turn.format("STANDARD", 10)
+    zones = [f"BEGIN:VTIMEZONE\r\nTZID:Zone {n}\r\n{turns}END:VTIMEZONE\r\n" for n in range(5)]
+    assert names(calendar(*zones, shift("ana", "20261005T080000Z", "20261005T200000Z"))) == {"ana"}
+
+
+def test_rules_that_reach_back_for_ever_are_refused() -> None:
+    ancient = event("DTSTART:00010101T000000Z", "DTEND:00010101T010000Z", "RRULE:FREQ=DAILY")
+    with pytest.raises(NoCalendar, match="too far back"):
+        shifts(calendar(ancient), NOON, NOON + HALF_HOUR)
+    with pytest.raises(NoCalendar, match="too many"):
+        shifts(calendar(*[event(*DAY, "RRULE:FREQ=MONTHLY;BYMONTHDAY=31")] * 21), NOON, NOON + HALF_HOUR)
+
+
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: calendar(text)))
 def test_any_bytes_are_shifts_or_no_calendar(content: bytes) -> None:
     with suppress(NoCalendar):
