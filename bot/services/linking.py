@@ -12,18 +12,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 from hmac import compare_digest
 
 from bot.core import effects
-from bot.core.errors import AlreadyLinked, Stale, Unknown, UnknownPerson
+from bot.core.errors import AlreadyLinked, Stale, TooMany, Unknown, UnknownPerson
 from bot.core.fingerprint import fingerprint
+from bot.core.rate import MINUTE, Bucket, take
 from bot.core.terms import SYSTEM, Actor, Change, Entry, EntryKind, Linked, OutboxKind, PersonName, Send
 from bot.ports import Clock, Ids, Pairing, Policies, RegistryEdit, Signer, Store
 
 LINK_LIFE = timedelta(minutes=10)  # long enough to walk from the chat to the browser and back
+LINKS_PER_MINUTE = 5  # of one account: each is an audit entry, and whoever begins them is nobody yet
 TRIES_MAX = 5  # wrong codes; then a new link is needed
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # 32, none of which looks like another
 CODE_LENGTH = 8  # 40 bits
@@ -39,6 +41,7 @@ class Linking:
     clock: Clock
     ids: Ids
     signer: Signer
+    _begun: dict[tuple[str, str], Bucket] = field(default_factory=dict)
 
     async def person(self, surface: str, account: str) -> PersonName | None:
         """Return whose account this is: by the directory, else by a link; None for nobody's.
@@ -70,11 +73,13 @@ class Linking:
     async def begin(self, surface: str, account: str, shown: str, by: Actor) -> str:
         """Return the token of a new link for an account; `shown` is how the chat calls it.
 
-        Raises `AlreadyLinked` for one that is somebody's; what the directory says is never changed here.
+        Raises `AlreadyLinked` for one that is somebody's, `TooMany`; what the directory says is never changed
+        here.
         """
         owner = await self.person(surface, account)
         if owner is not None:
             raise AlreadyLinked(f"This account is {owner}'s already.")
+        self._keep_pace(surface, account)
         token = self.ids.secret()
         pairing = Pairing(fingerprint(token), surface, account, shown, self.clock.now() + LINK_LIFE)
         await self.store.put_pairing(pairing, self._entry("link begin", by, {"account": account}))
@@ -146,6 +151,14 @@ class Linking:
         for one in gone:
             await self.unlink(one.surface, one.account, SYSTEM)
         return len(gone)
+
+    def _keep_pace(self, surface: str, account: str) -> None:
+        key, now = (surface, account), self.clock.now()
+        for old in [one for one, bucket in self._begun.items() if now - bucket.at >= MINUTE]:
+            del self._begun[old]
+        self._begun[key], wait = take(self._begun.get(key), LINKS_PER_MINUTE, now)
+        if wait:
+            raise TooMany("You have asked for several links just now; wait a moment.", retry_after=wait)
 
     def _kept(self, code: str) -> str:
         """Return what is stored of a code: it is short, so under our key, else it could be searched for."""

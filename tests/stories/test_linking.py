@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import AlreadyLinked, Unknown
+from bot.core.errors import AlreadyLinked, TooMany, Unknown
 from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
 from bot.services.linking import Linking
 from tests.fixtures.policy import BUNDLE, DIRECTORY, write_policy
@@ -88,6 +88,22 @@ async def test_a_new_link_takes_the_place_of_the_one_before(linking: Linking) ->
     await linking.begin("slack", NEW, "new", STRANGER)
     with pytest.raises(Unknown):
         await linking.finish("slack", NEW, code, STRANGER)
+
+
+async def test_an_account_of_nobody_does_not_fill_the_log_with_links(
+    linking: Linking, small_world: World
+) -> None:
+    store = small_world.running.parts.store
+    before = await store.size()
+    for _ in range(5):
+        await linking.begin("slack", NEW, "new", STRANGER)
+    for _ in range(20):
+        with pytest.raises(TooMany):
+            await linking.begin("slack", NEW, "new", STRANGER)
+    assert await store.size() == before + 5
+    await linking.begin("slack", "T0ASSENT/U0EVE", "eve", STRANGER)  # another one waits for nobody
+    small_world.clock.advance(timedelta(minutes=1))
+    await linking.begin("slack", NEW, "new", STRANGER)
 
 
 @pytest.mark.parametrize("late", [timedelta(minutes=10), timedelta(minutes=9, seconds=59)])
