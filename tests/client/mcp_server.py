@@ -1,7 +1,7 @@
 """A small MCP server on standard input: each call of a tool is a line in the file that it is given.
 
-It reads as many servers do, whose library ends a line at more than a line feed, or minds no case in the names
-of members: of `name` and `Name` the last one counts.
+It reads as many servers do, whose library ends a line at more than a line feed, or minds neither case
+nor NUL in the names of members: of `name` and `Name` the last one counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def say(message: Any) -> None:
 
 
 def caseless(names: dict[str, Any]) -> dict[str, Any]:
-    return {name.upper().lower(): value for name, value in names.items()}
+    return {name.upper().lower().strip("\0"): value for name, value in names.items()}
 
 
 def answer(message: Any) -> Any:

@@ -202,6 +202,7 @@ HIDDEN = [
     CALL.replace("tools/call", " tools/call"),
     CALL.replace('"name":"write"', '"name":"note","arguments":{"text":"x"},"Name":"burn"'),
     CALL.replace('"name":"write"', '"name":"note"').replace('"arguments"', '"arguments":{},"Argument\u017f"'),
+    CALL.replace('"name":"write"', '"name":"note","name\\u0000":"burn"'),
 ]
 
 

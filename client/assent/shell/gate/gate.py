@@ -205,9 +205,10 @@ class Gate:
 
 
 def _takes(params: Json) -> bool:
-    # `Name` beside `name` would be the tool that runs, to a server that minds no case.
-    if any(folded(name) in KNOWN and name not in KNOWN for name in params):
-        return False
+    # `Name` beside `name` would be the tool that runs, to a server that minds no case, or reads up to a NUL.
+    for name in params.keys() - set(KNOWN):
+        if not (name.isascii() and name.isprintable()) or folded(name.strip()) in KNOWN:
+            return False
     return isinstance(params.get("arguments", {}), dict) and isinstance(params.get("_meta", {}), dict)
 
 
