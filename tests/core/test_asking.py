@@ -45,6 +45,7 @@ from bot.core.terms import (
 )
 from tests.core.builders import (
     AGENT,
+    ASKER,
     BO,
     CY,
     DBA,
@@ -133,7 +134,7 @@ def test_the_answer_stands_on_the_card_as_a_claim_and_not_in_the_thread() -> Non
         (look(BO, by=an_actor(AGENT, kind=ActorKind.AGENT)), NOON, NoReviewsByMachines),
         (look(BO), DEADLINE, TooLate),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_what_is_refused_at_once(command: Command, now: datetime, refusal: type[Refusal]) -> None:
     with pytest.raises(refusal):
@@ -154,6 +155,16 @@ def test_the_same_question_again_is_one_and_twenty_are_enough() -> None:
     assert reviewed(a_request(), ask(BO, "3?"), ask(CY, "3?")).questions[1].person == CY
 
 
+def test_the_requesters_side_cannot_use_up_what_approvers_may_ask() -> None:
+    request = reviewed(a_request(), *(ask(OWNER, f"{number}?") for number in range(5)))
+    for person in (OWNER, ASKER):
+        with pytest.raises(EnoughAsked):
+            step(request, ask(person, "more?"), NOON)
+    request = reviewed(request, *(ask(BO, f"{number}?") for number in range(15)))
+    with pytest.raises(EnoughAsked):
+        step(request, ask(CY), NOON)
+
+
 @pytest.mark.parametrize("number", [-1, 0, 2])
 def test_only_a_question_that_was_asked_is_answered_by_the_agent_itself_once(number: int) -> None:
     request = reviewed(a_request(), ask(BO))
@@ -164,7 +175,7 @@ def test_only_a_question_that_was_asked_is_answered_by_the_agent_itself_once(num
         step(reviewed(request, reply()), reply(words="Otherwise"), NOON)
 
 
-@pytest.mark.parametrize("command", [ask(BO), reply(), look(BO)], ids=str)
+@pytest.mark.parametrize("command", [ask(BO), reply(), look(BO)], ids=lambda value: type(value).__name__)
 def test_nothing_is_said_once_it_is_decided(command: Command) -> None:
     request = reviewed(a_request(), ask(CY), cancel())
     with pytest.raises(AlreadyDecided):
@@ -271,7 +282,7 @@ def test_where_the_policy_says_so_a_reaction_is_a_review_like_any(verdict: Verdi
         (replace(TAKES, reason_rule=ReasonRule.REQUIRED), react(BO)),
         (replace(TAKES, reason_rule=ReasonRule.ON_DENY), react(BO, Verdict.DENY)),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_elsewhere_a_reaction_does_not_count_and_the_buttons_do(plan: Plan, command: React) -> None:
     with pytest.raises(NotByReaction):
@@ -286,7 +297,7 @@ def test_elsewhere_a_reaction_does_not_count_and_the_buttons_do(plan: Plan, comm
         (react(BO, by=an_actor(AGENT, kind=ActorKind.AGENT)), NOON, NoReviewsByMachines),
         (react(BO), DEADLINE, TooLate),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_who_may_not_review_does_not_by_a_reaction(
     command: React, now: datetime, refusal: type[Refusal]

@@ -19,10 +19,12 @@ from bot.core.errors import (
 from bot.core.machine.commands import Inquire, Looking, Reply
 from bot.core.machine.reviews import refuse_decided, refuse_nobody, refuse_outsider
 from bot.core.machine.states import grown
+from bot.core.people import barred
 from bot.core.terms import Change, EntryKind, Look, PersonName, Question, Request
 
 LOOK = timedelta(minutes=5)  # for so long reminders wait for somebody who looks
 QUESTIONS_MAX = 20  # of one request
+SIDE_MAX = 5  # of them by the requester's side, which could else leave the approvers none
 WORDS_MAX = 2000  # characters of a question, and of an answer
 
 
@@ -33,7 +35,9 @@ def asked(request: Request, command: Inquire, now: datetime) -> Change:
     text = _words(command.text, "A question")
     if any(one.person == command.person and one.text == text for one in request.questions):
         raise AlreadyAsked
-    if len(request.questions) >= QUESTIONS_MAX:
+    side = barred(request, command.roster)
+    of_side = sum(one.person in side for one in request.questions)
+    if len(request.questions) >= QUESTIONS_MAX or (command.person in side and of_side >= SIDE_MAX):
         raise EnoughAsked
     number = len(request.questions) + 1
     question = Question(number, command.person, text, command.by, now)
