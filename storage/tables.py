@@ -1,4 +1,4 @@
-"""The tables. SQLModel declares them; the statements on them are SQLAlchemy Core (`bot/ports.py`: Store).
+"""The tables. SQLModel declares them; the statements on them are SQLAlchemy Core (`bot/ports/`: Store).
 
 Everything is written under the lock of `log_head`, so what is read under it stays true until the commit.
 """
