@@ -205,6 +205,17 @@ def test_what_reviews_no_glass(command: ReviewGlass, refusal: type[Refusal]) -> 
         step(a_broken(), command, NOON)
 
 
+@pytest.mark.parametrize("gone", [OWNER, ASKER])
+def test_who_left_the_directory_keeps_no_other_admin_from_the_review(gone: PersonName) -> None:
+    roster = replace(a_roster(barred=frozenset({DI})), gone=frozenset({gone}))
+    found = after(step(a_broken(), reviews(roster=roster), NOON + INSTANT)).glass
+    assert found is not None
+    assert found.reviewed_by == ED
+    for person, refusal in ((STRANGER, OwnGlass), (DI, OwnRequest), (OWNER, OwnRequest), (ASKER, OwnRequest)):
+        with pytest.raises(refusal):
+            step(a_broken(), reviews(person, roster=roster), NOON + INSTANT)
+
+
 def test_only_broken_glass_is_reviewed() -> None:
     with pytest.raises(NotBroken):
         step(reviewed(a_request(), approve(BO)), reviews(), NOON)

@@ -4,7 +4,8 @@
 2. Only a person of the directory, as themselves, who saw this very action, all of it, and gives a reason.
 3. Only a holder of the role; nobody of the requester's side, whatever roles they have.
 4. Never over a freeze, over what the policy in force denies, or over somebody's denial.
-5. An admin who is neither the breaker nor of the requester's side reviews it; until then it is due.
+5. An admin who is neither the breaker nor of the requester's side reviews it; until then it is due. That
+   somebody of that side has left the directory keeps no other admin from it.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ def glass_reviewed(request: Request, command: ReviewGlass, now: datetime) -> Cha
         raise NotAnAdmin
     if command.person == glass.person:
         raise OwnGlass
-    if command.person in barred(request, command.roster):
+    # Somebody of that side who left may be back under another name: that bars all from deciding. Here it
+    # would leave broken glass unreviewed for ever, so only those are barred who are known to be of that side.
+    if command.person in barred(request, replace(command.roster, gone=frozenset())):
         raise OwnRequest
     if glass.reviewed_by is not None:
         raise AlreadyReviewed(f"{glass.reviewed_by} has already reviewed this.")
