@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.errors import AlreadyReviewed, NotADeputy, NotAnApprover, OwnRequest, Refusal, UnknownPerson
+from bot.core.errors import (
+    AlreadyAsked,
+    AlreadyReviewed,
+    NotADeputy,
+    NotAnApprover,
+    OwnRequest,
+    Refusal,
+    UnknownPerson,
+)
 from bot.core.machine import Delegate, opened, step
 from bot.core.people import approvers, awaited, barred, called, counted, lenders, seats, spent, stand_ins
 from bot.core.terms import Delegation, PersonName, Request, Roster, Stage, State, Verdict
@@ -203,6 +211,15 @@ def test_a_second_deputy_takes_the_place_of_the_first() -> None:
     request = after(step(request, delegate(BO, DI, roster), NOON))
     assert [one.deputy for one in request.delegations] == [DI]
     assert seats(request, roster) == {BO: BO, CY: CY, DI: BO}
+
+
+def test_the_same_deputy_is_asked_once_while_that_stands() -> None:
+    roster = a_crowd(deputies={BO: {ED, DI}})
+    request = after(step(a_request(PAIR), delegate(BO, ED, roster), NOON))
+    with pytest.raises(AlreadyAsked, match="asked ed already"):
+        step(request, delegate(BO, ED, roster), NOON)
+    request = after(step(request, delegate(BO, DI, roster), NOON))
+    assert kinds(step(request, delegate(BO, ED, roster), NOON)) == ["review.delegated"]
 
 
 def test_what_is_asked_here_goes_before_an_absence() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import effects
-from bot.core.errors import NotADeputy, UnknownPerson
+from bot.core.errors import AlreadyAsked, NotADeputy, UnknownPerson
 from bot.core.machine.commands import Delegate
 from bot.core.machine.reviews import refuse_decided, refuse_nobody, refuse_outsider
 from bot.core.machine.states import grown
@@ -17,7 +17,8 @@ from bot.core.terms import Change, Delegation, EntryKind, OutboxKind, PersonName
 def delegated(request: Request, command: Delegate, now: datetime) -> Change:
     """Return the change that lends an approver's seat; they keep it until the deputy has spoken.
 
-    A second deputy of theirs takes the place of the first. The deputy gets a card of their own.
+    A second deputy of theirs takes the place of the first; asking the same one again changes nothing and is
+    refused. The deputy gets a card of their own.
     """
     refuse_decided(request, now)
     refuse_nobody(command.person, command.roster, command.by)
@@ -27,6 +28,10 @@ def delegated(request: Request, command: Delegate, now: datetime) -> Change:
     others = [one for one in request.delegations if (one.giver, one.stage) != (lent.giver, stage)]
     after = replace(grown(request), delegations=(*others, lent))
     _refuse_deputy(after, lent, command.roster)
+    if (lent.giver, lent.deputy, stage) in {
+        (one.giver, one.deputy, one.stage) for one in request.delegations
+    }:
+        raise AlreadyAsked(f"You have asked {lent.deputy} already; they may decide in your place here.")
     after = replace(after, told=tuple(dict.fromkeys((*after.told, lent.deputy))))
     private = {"giver": lent.giver, "deputy": lent.deputy}
     facts = {"stage": stage}
