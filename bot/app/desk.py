@@ -20,6 +20,7 @@ from handlers.commands.presence import Presence
 from handlers.commands.requests import Requests
 from handlers.commands.stopping import Deliveries, Stopping
 from handlers.commands.tying import Tying
+from handlers.pace import Pace
 
 Examine = Callable[[], AsyncIterator[Finding]]
 
@@ -46,4 +47,4 @@ def desk_of(made: Parts, reload: Callable[[], Awaitable[None]], examine: Examine
         Doctor(examine).words() if examine else (),
     ]
     words = tuple(word for chapter in chapters for word in chapter)
-    return Desk(Vocabulary(words), store, policies, clock, tying, made.refusing)
+    return Desk(Vocabulary(words), store, policies, clock, tying, made.refusing, Pace(clock))

@@ -248,7 +248,7 @@ class NotReady(Refusal):
 
 
 class DirectoryStale(NotReady):
-    """The directory or policy has not loaded for too long; reviews are refused until it does."""
+    """The directory or policy has not loaded for too long; nothing is decided or loosened until it does."""
 
 
 class LogCut(NotReady):

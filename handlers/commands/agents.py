@@ -57,6 +57,7 @@ class Agents:
                 self.resume,
                 Role.ADMIN,
                 Trace.REFUSALS,
+                loosens=True,
             ),
             Word(
                 "agents limits",
@@ -66,6 +67,7 @@ class Agents:
                 self.limits,
                 Role.ADMIN,
                 Trace.REFUSALS,
+                loosens=True,
             ),
         )
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.core.card import Card
+from bot.core.deadline import refuse_stale
 from bot.core.errors import Refusal, UnknownPerson
 from bot.core.terms import Actor, Change, Entry, EntryKind, PersonName
 from bot.ports import Clock, Policies, Refusals, Store
 from handlers.commands.answers import Answer
 from handlers.commands.tying import Tying
-from handlers.commands.words import Asked, Trace, Vocabulary, Word, examples, overview, unknown
+from handlers.commands.words import Asked, Role, Trace, Vocabulary, Word, examples, overview, unknown
+from handlers.pace import Pace
 
 LINE_MAX = 3000  # characters of a command; a reason is shorter, and chats cut longer ones anyway
 KEPT_MAX = 500  # characters of what was typed, in the entry
@@ -32,6 +34,7 @@ class Desk:
     clock: Clock
     tying: Tying
     refusals: Refusals
+    pace: Pace
     prefix: str = ""
     shows_all: Callable[[Card], bool] = operator.attrgetter("complete")
 
@@ -71,9 +74,13 @@ class Desk:
 
     async def _do(self, asked: Asked) -> Answer:
         word = asked.word
+        if word.role is Role.ANYONE:  # a freeze or a revocation never waits
+            self.pace.keep_person(asked.person.name)
         try:
             if not word.role.held_by(asked.person):
                 raise word.role.refusal()
+            if word.loosens:  # who is an admin may have changed in what does not load
+                refuse_stale(self.policies.current().broken_since, self.clock.now())
             answer = await word.work(asked)
         except Refusal as refusal:
             if word.trace is not Trace.NONE and not refusal.on_record:

@@ -46,6 +46,7 @@ class Stopping:
                 self.unfreeze,
                 Role.ADMIN,
                 Trace.REFUSALS,
+                loosens=True,
             ),
             Word(
                 "freezes",

@@ -94,7 +94,10 @@ Work = Callable[[Asked], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One command: `usage` with what follows it in capitals, what it `does`, and `examples`."""
+    """One command: `usage` with what follows it in capitals, what it `does`, and `examples`.
+
+    One that `loosens` lets more happen than before; it needs a directory that loads, as a review does.
+    """
 
     name: str
     usage: str
@@ -103,6 +106,7 @@ class Word:
     work: Work
     role: Role = Role.ANYONE
     trace: Trace = Trace.NONE
+    loosens: bool = False
 
 
 @dataclass(frozen=True, slots=True)

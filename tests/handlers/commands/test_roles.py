@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from bot.core.errors import Malformed, NotAnAdmin, Refusal, UnknownPerson
-from bot.core.terms import Actor, ActorKind, Proof, Surface
+from bot.core.errors import DirectoryStale, Malformed, NotAnAdmin, Refusal, TooMany, UnknownPerson
+from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
 from handlers.commands import Act, Role, Trace
-from tests.handlers.commands.conftest import Counter, text
+from handlers.pace import PERSON_PER_MINUTE
+from tests.fixtures.policy import write_policy
+from tests.handlers.commands.conftest import PEOPLE, Counter, text
+from tests.handlers.commands.test_words import asked
 
 # A line for each word that only some may say; the arguments need not be true.
 LINES = {
@@ -74,6 +79,58 @@ async def test_what_a_service_refuses_an_admin_is_on_record_too(counter: Counter
         with pytest.raises(Refusal):
             await counter.types("ed", line)
         assert (await counter.entries())[-1]["facts"]["refusal"] == slug, line
+
+
+async def test_nothing_is_loosened_under_a_directory_that_has_not_loaded_for_long(counter: Counter) -> None:
+    await counter.types("ed", "freeze db.* incident")
+    await counter.types("ed", "agents pause deployer")
+    (counter.folder / "directory.yaml").write_text("ana: [")
+    await counter.types("ed", "policy reload")
+    loosening = ("unfreeze db.*", "agents resume deployer", "agents limits deployer pending 99")
+    counter.world.clock.advance(timedelta(minutes=15))
+    before = await counter.world.running.parts.store.registry()
+    for line in loosening:
+        with pytest.raises(DirectoryStale):
+            await counter.types("ed", line)
+        assert (await counter.entries())[-1]["facts"]["refusal"] == "directory-stale"
+    assert await counter.world.running.parts.store.registry() == before
+    write_policy(counter.folder, directory=PEOPLE)
+    await counter.types("ed", "policy reload")
+    for line in loosening:
+        await counter.types("ed", line)
+
+
+async def test_everything_is_still_stopped_under_a_directory_that_has_not_loaded_for_long(
+    counter: Counter,
+) -> None:
+    first, second = await asked(counter), await asked(counter, rows=4)
+    (counter.folder / "directory.yaml").write_text("ana: [")
+    await counter.types("ed", "policy reload")
+    counter.world.clock.advance(timedelta(minutes=15))
+    for line in (
+        "freeze db.* incident",
+        "agents pause deployer",
+        f"revoke {first['id']}",
+        f"cancel {second['id']}",
+    ):
+        await counter.types("ed", line)
+    assert (await counter.world.agent.sees(first))["state"] == "cancelled"
+    assert (await counter.world.agent.sees(second))["state"] == "cancelled"
+
+
+async def test_what_one_person_types_has_a_pace_and_a_freeze_never_waits(counter: Counter) -> None:
+    for _ in range(PERSON_PER_MINUTE):
+        counter.desk.pace.keep_person(PersonName("ed"))
+    before = await counter.world.audit()
+    lines = ("who", "sign-in", "away until 3d", "quiet off", "ask 3f9a0c1b why?", "delegate 3f9a0c1b @bo")
+    for line in lines:
+        with pytest.raises(TooMany):
+            await counter.types("ed", line)
+    assert await counter.world.audit() == before
+    await counter.types("ed", "freeze * incident")
+    await counter.types("ana", "who")
+    counter.world.clock.advance(timedelta(minutes=1))
+    await counter.types("ed", "who")
 
 
 async def test_what_was_typed_can_be_erased_and_only_its_commitment_stays(counter: Counter) -> None:
