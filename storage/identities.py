@@ -34,6 +34,7 @@ from storage.tables import (
     FREEZES,
     KEYS,
     LINKS,
+    PAIRINGS,
     QUIET_HOURS,
     REGISTRY_HEAD,
     SESSIONS,
@@ -128,10 +129,11 @@ class IdentityStore:
         await self._writer.submit(job)
 
     async def end_sessions(self, person: PersonName, entry: Entry) -> int:
-        """Forget a person's sessions and links."""
+        """Forget a person's sessions and links, and the accounts that were about to be tied to them."""
 
         def job(held: Transaction) -> int:
             held.connection.execute(delete(LINKS).where(LINKS.c.person == person))
+            held.connection.execute(delete(PAIRINGS).where(PAIRINGS.c.person == person))
             ended = held.connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person)).rowcount
             held.ledger.append(entry)
             return ended

@@ -48,16 +48,19 @@ async def list_people(call: Call) -> int:
 
 
 async def revoke_person(call: Call) -> int:
-    """Revoke every token of a person, end their web sessions, and take their sign-in links back."""
+    """Revoke a person's tokens, untie the chat accounts they linked, end their web sessions and links."""
     person = PersonName(call.args.person)
     async with call.parts() as parts:
         known = person in parts.policies.current().directory.people
         held = keys_in_force(await parts.store.registry(), KeyKind.PERSON, person, parts.clock.now())
-        revoke = bool(held) or not known
+        revoke = bool(held) or not (known or await parts.linking.linked(person))
         tokens = await parts.admin.revoke_all(KeyKind.PERSON, person, operator()) if revoke else 0
+        # Accounts first: one of them could ask for the next session.
+        accounts = await parts.linking.unlink_all(person, operator())
         sessions = await parts.entering.expel(person, operator())
     call.terminal.good(
-        f"{_several(tokens, 'token')} of {person} revoked, {_several(sessions, 'session')} ended."
+        f"{_several(tokens, 'token')} of {person} revoked, {_several(accounts, 'linked account')} untied, "
+        f"{_several(sessions, 'session')} ended."
     )
     return 0
 
@@ -148,7 +151,7 @@ CHAPTER = Chapter(
         Command("people list", "show the directory", list_people, ("people list",)),
         Command(
             "people revoke",
-            "end a person's tokens and web sessions",
+            "end a person's tokens, linked accounts and web sessions",
             revoke_person,
             ("people revoke ana",),
             _person,

@@ -63,7 +63,10 @@ class Identities(Protocol):
     async def session(self, hash: str, now: datetime) -> Session | None: ...
     async def end_session(self, hash: str) -> None: ...
     async def end_sessions(self, person: PersonName, entry: Entry) -> int:
-        """End a person's sessions and take their links back; return how many sessions there were."""
+        """End a person's sessions, take back their links and the accounts about to be tied to them.
+
+        Returns how many sessions there were.
+        """
         ...
 
 

@@ -140,6 +140,13 @@ class Linking:
         await self.store.edit(RegistryEdit(entry, unlinked=(surface, account)))
         return linked.person
 
+    async def unlink_all(self, person: PersonName, by: Actor) -> int:
+        """Untie every account that somebody linked, each with its entry; return how many there were."""
+        own = await self.linked(person)
+        for one in own:
+            await self.unlink(one.surface, one.account, by)
+        return len(own)
+
     async def forget_leavers(self) -> int:
         """Untie the accounts of people who have left the directory; return how many there were.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,6 +64,21 @@ def test_linked_accounts_are_listed_and_untied(typed: Typed, install: Path) -> N
     assert typed("people", "unlink", "slack", ACCOUNT).code == 0
     again = typed("people", "unlink", "slack", ACCOUNT)
     assert (again.code, "edited there" in again.err) == (1, True)
+
+
+def test_revoking_a_person_unties_their_accounts_too(typed: Typed, install: Path) -> None:
+    asyncio.run(_link())
+    said = typed("people", "revoke", "ana")
+    assert (said.code, "1 linked account untied" in said.err) == (0, True)
+    assert "Nobody has linked an account" in typed("people", "accounts").err
+    assert asyncio.run(_untied()) == ["unlink"]
+
+
+async def _untied() -> list[str]:
+    async with parts(read()) as built:
+        bodies = [json.loads(sealed.body) for sealed in await built.store.entries(0, 1000)]
+    commands = [(body["facts"].get("command"), body["by"]["kind"]) for body in bodies]
+    return [command for command, by in commands if by == "operator" and command == "unlink"]
 
 
 async def _link() -> None:

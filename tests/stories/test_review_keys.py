@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.core.errors import KeyReused, TooMany, Unknown
-from bot.core.terms import Digest, KeyKind, PersonName
+from bot.core.terms import Actor, ActorKind, Digest, KeyKind, PersonName, Proof, Surface
 from bot.ports import RegistryEdit
 from bot.services import provisioning
 from bot.services.provisioning import Draft, Wish
@@ -113,3 +113,19 @@ async def test_an_admin_ends_a_persons_sessions_and_links_at_once(small_world: W
     with pytest.raises(Unknown):
         await parts.entering.enter(link)
     await small_world.audit()
+
+
+async def test_an_account_that_a_stolen_session_confirmed_is_tied_no_more_after_the_sessions_end(
+    small_world: World,
+) -> None:
+    parts, ana = small_world.running.parts, PersonName("ana")
+    account = Actor(ActorKind.PERSON, "", Surface.SLACK, "T0ASSENT/U0THIEF", Proof.SIGNATURE)
+    token = await parts.linking.begin("slack", account.account, "thief", account)
+    await parts.linking.opened(token, "browser")
+    typed = await parts.linking.confirm(token, "browser", ana, OPERATOR)
+
+    await parts.entering.expel(ana, OPERATOR)
+
+    with pytest.raises(Unknown):
+        await parts.linking.finish("slack", account.account, typed, account)
+    assert await parts.linking.person("slack", account.account) is None
