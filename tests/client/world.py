@@ -201,16 +201,16 @@ class Assent:
 
 
 async def until(true: Callable[[], Awaitable[object]] | Callable[[], object]) -> None:
-    """Wait for something to come true."""
+    """Wait for something to come true. What is awaited calls the server as somebody, at whose pace."""
     ends_at = time.monotonic() + PATIENCE
     while True:
-        found = true()
+        found, pause = true(), 0.02
         if isinstance(found, Awaitable):
-            found = await found
+            found, pause = await found, 0.1
         if found:
             return
         assert time.monotonic() < ends_at, "it never came true"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
 
 
 @asynccontextmanager
