@@ -33,6 +33,7 @@ def teams_of(made: Parts, renderer: Renderer) -> Teams | None:
         policies=made.policies,
         accounts=made.linking,
         clock=made.clock,
+        signer=made.keys,
         renderer=renderer,
     )
 

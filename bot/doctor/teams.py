@@ -20,6 +20,7 @@ from handlers.render import Renderer
 if TYPE_CHECKING:
     from handlers.teams import Teams
 
+BY_ID = "Write its id (19:…): another team and channel of the same name could take its cards."
 DOCS = "docs/teams.md leads from nothing to the first card."
 
 
@@ -85,3 +86,5 @@ async def _installed(opened: Parts, teams: Teams) -> AsyncIterator[Finding]:
             yield warn(f"{target}: {problem}", "Cards for it become dead letters.")
         else:
             yield good(f"{target} can be written to.")
+            if not target.startswith("19:"):
+                yield warn(f"{target} is named, not given by its channel id.", BY_ID)

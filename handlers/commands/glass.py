@@ -19,7 +19,9 @@ from handlers.commands.asked_for import Finder
 from handlers.commands.words import Asked, Role, Trace, Word
 
 CONFIRM = "confirm"
+GRAVE = ("break-glass", CONFIRM)  # how the line begins; then come the request, its digest and the reason
 REASON_MAX = 1500  # characters; a button carries it
+CODE_LENGTH = 8  # hex digits of the digest
 WARNING = "This approves it by you alone. Every admin is told now, and one of them reviews it within a day."
 
 
@@ -96,3 +98,16 @@ class Glass:
         )
         text = f"Glass broken: {visible(after.plan.title)[0]} ({code(after.digest)}) is {after.state.value}."
         return Answer(lines=(Line(text, tone=Tone.WARN), Line("Every admin is told now.")))
+
+
+def is_grave(line: str) -> bool:
+    """Say whether a button that runs this line wants the request's short code typed first."""
+    return tuple(line.split()[:2]) == GRAVE
+
+
+def confirmed(line: str, typed: str | None) -> None:
+    """Raise `Malformed` when a line is grave and what was typed is not the code of its request."""
+    words = line.split()
+    given = "".join((typed or "").lower().split())
+    if is_grave(line) and (len(words) < 4 or given != words[3][:CODE_LENGTH]):
+        raise Malformed("That is not the code of this request. It stands on its card; compare both.")

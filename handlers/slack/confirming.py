@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from bot.core.errors import Malformed, NotReady
 from bot.core.terms import Json
 from bot.ports import Later, Never
+from handlers.commands import glass
+from handlers.commands.glass import CODE_LENGTH
 from handlers.render import Renderer
 from handlers.slack.payloads import Pressed, clicker
 from handlers.slack.troubles import repeatable
 from handlers.slack.workspace import Workspace
-
-GRAVE = ("break-glass", "confirm")  # how the line begins; then come the request, its digest and the reason
-CODE_LENGTH = 8  # hex digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Confirming:
 
 def is_grave(pressed: Pressed) -> bool:
     """Say whether a button's command wants the second confirmation."""
-    return tuple(pressed.line.split()[:2]) == GRAVE
+    return glass.is_grave(pressed.line)
 
 
 def confirmed(body: Mapping[str, Json]) -> Pressed:
@@ -49,8 +48,7 @@ def confirmed(body: Mapping[str, Json]) -> Pressed:
     view = body["view"]
     carried = json.loads(view["private_metadata"])
     pressed = Pressed(clicker(body), str(carried["line"]), str(carried["response_url"]), "")
-    typed = "".join(str(view["state"]["values"]["code"]["typed"]["value"] or "").lower().split())
-    words = pressed.line.split()
-    if not is_grave(pressed) or len(words) < 4 or typed != words[3][:CODE_LENGTH]:
-        raise Malformed("That is not the code of this request. It stands on its card; compare both.")
+    if not is_grave(pressed):
+        raise Malformed("This form confirms nothing.")
+    glass.confirmed(pressed.line, str(view["state"]["values"]["code"]["typed"]["value"] or ""))
     return pressed

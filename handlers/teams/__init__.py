@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from bot.ports import Accounts, Clock, Policies, Store
+from bot.ports import Accounts, Clock, Policies, Signer, Store
 from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.commands import Desk as Commands
@@ -24,6 +24,7 @@ from handlers.teams.keyring import KeyRing
 from handlers.teams.notifier import TeamsNotifier
 from handlers.teams.reception import Reception
 from handlers.teams.sdk import PUBLIC, App, with_overrides
+from handlers.teams.seal import Seal, Sealing
 from handlers.teams.speaker import Speaker
 
 __all__ = ["PATH", "Teams", "TeamsNotifier"]
@@ -44,11 +45,13 @@ class Teams:
         policies: Policies,
         accounts: Accounts,
         clock: Clock,
+        signer: Signer,
         renderer: Renderer,
     ) -> None:
         self._app_id, self._tenant, self._metadata_url = app_id, tenant.lower(), openid_metadata_url
         self._store, self._policies, self._accounts = store, policies, accounts
-        self._clock, self._renderer = clock, renderer
+        self._seal = Seal(signer.commitment)
+        self._clock, self._renderer = clock, Sealing(renderer, self._seal)
         self.entra = Entra(login_url, tenant, app_id, app_secret, clock)
         self.connector = Connector(self.entra, clock)
         self.chats = Chats(store, self.connector, clock, self._tenant)
@@ -84,7 +87,7 @@ class Teams:
             public_url,
         )
         speaker = Speaker(self.chats, self.connector, self._renderer, self._tenant)
-        reception = Reception(desk, self.chats, speaker, self._tenant)
+        reception = Reception(desk, self.chats, speaker, self._seal, self._tenant)
         keys = KeyRing(self._metadata_url, self._clock)
         door = Door(self._app_id, self._tenant, keys)
 

@@ -10,6 +10,7 @@ import orjson
 
 from bot.core.terms import Json
 from handlers.commands import Act, Answer, File, Line, Row, Tone
+from handlers.commands.glass import CODE_LENGTH, is_grave
 from handlers.render import Renderer
 from handlers.teams.cards import WORDS, Content, clip, message
 from handlers.teams.limits import ACTIONS_MAX, CARD_MAX
@@ -70,6 +71,7 @@ def _split(
 def _one(renderer: Renderer, title: str, **parts: Json) -> Content:
     lines: Sequence[Line] = parts.get("lines", ())
     values = {"lines": (), "rows": (), "titles": (), "acts": (), "picture": None, "alt": "", **parts}
+    values |= {"is_grave": is_grave, "longest": 4 * CODE_LENGTH}
     links = [line for line in lines if line.url][:2]
     content: Content = renderer.json("teams/answer.json.j2", title=title, links=links, **values, **WORDS)
     return content

@@ -53,6 +53,8 @@ class Desk:
             raise Malformed("This button is of another version; the card is brought up to date in a moment.")
         request = await self.store.get(click.request_id)
         actor = await self._actor(click, request)
+        if click.verb in ("comment", "ask"):  # they take no approver, but they take sight
+            request = await self.viewing.see(request.id, person(actor))
         if not _is_done(click, request, actor):
             request = await work(click, request, actor)
         return message(await self._card(request), self.renderer).content

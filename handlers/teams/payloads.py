@@ -11,9 +11,15 @@ from bot.core.terms import Digest, Json, RequestId
 from bot.ports import Conversation
 from handlers.teams.chats import GROUP, PERSONAL, TEAM
 from handlers.teams.connector import base
+from handlers.teams.seal import Seal
 
 MENTION = re.compile(r"<at[^>]*>.*?</at>", re.DOTALL)
 BLANK = re.compile(r"[\s\u00a0]+")
+BY_A_PERSON = ("message", "invoke")  # what somebody does themselves; who installs may be somebody else
+NOT_OURS = (
+    "Nothing was done: this button does not carry our seal. Either somebody else made this card, or it is "
+    "older than our seals. Write `inbox` to me for a card of ours, and tell an admin of this one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,12 @@ def tenants(body: Mapping[str, Json]) -> set[str]:
     return {str(one).lower() for one in named if one is not None}
 
 
-def click(body: Mapping[str, Json]) -> Click:
+def click(body: Mapping[str, Json], seal: Seal) -> Click:
     """Read an `adaptiveCard/action`. Raises `Malformed` for a button that is not one of ours."""
     action = _part(_part(body, "value"), "action")
     data, verb = _part(action, "data"), str(action.get("verb") or "")
+    if not seal.holds(verb, data):
+        raise Malformed(NOT_OURS)
     request, digest, command = data.get("request"), data.get("digest"), data.get("command")
     if verb != "run" and not (isinstance(request, str) and isinstance(digest, str) and request and digest):
         raise Malformed("This button belongs to no request.")
@@ -129,7 +137,7 @@ def conversation(body: Mapping[str, Json], tenant: str) -> Conversation | None:
     if not isinstance(chat, str) or not chat:
         return None
     if kind == PERSONAL:
-        object_id = _part(body, "from").get("aadObjectId")
+        object_id = _part(body, "from").get("aadObjectId") if body.get("type") in BY_A_PERSON else None
         account = f"{tenant}/{object_id.lower()}" if isinstance(object_id, str) and object_id else None
         return Conversation(base(chat), PERSONAL, url, account)
     return Conversation(base(chat), GROUP, url) if kind == "groupChat" else None

@@ -20,11 +20,13 @@ from bot.core.terms import Actor, ActorKind, Json, Proof, Surface
 from bot.ports import Later, Never, Unsure
 from handlers import problems
 from handlers.commands import Answer, said_no
+from handlers.commands.glass import confirmed
 from handlers.teams import payloads
 from handlers.teams.chats import PERSONAL, Chats
 from handlers.teams.desk import Desk
 from handlers.teams.payloads import Typed
 from handlers.teams.sdk import ActivityEvent, InvokeResponse
+from handlers.teams.seal import Seal
 from handlers.teams.speaker import Speaker
 
 ANSWER_WITHIN = 10  # seconds; Teams gives up after 15
@@ -44,6 +46,7 @@ class Reception:
     desk: Desk
     chats: Chats
     speaker: Speaker
+    seal: Seal
     tenant: str
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -88,10 +91,11 @@ class Reception:
         await self.chats.heard_of(conversation, by)
 
     async def _click(self, body: Body) -> dict[str, Json]:
-        click = payloads.click(body)
+        click = payloads.click(body, self.seal)
         if click.verb == "open":
             answer = await self.desk.open(click)
         elif click.command is not None:
+            confirmed(click.command, click.words)
             answer = await self.desk.run(click.clicker, click.command)
         else:
             return {"type": CARD, "value": await self.desk.press(click)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handlers.teams.seal import Seal
 from tests.fakes.teams import FakeTeams, account
 from tests.fixtures.clock import FakeClock
 from tests.fixtures.policy import write_policy
@@ -57,3 +58,11 @@ async def request_(world: World) -> dict[str, Any]:
     request = await world.agent.asks("db.migrate", env="prod", sql="ALTER TABLE x", rows=3)
     await world.settle()
     return request
+
+
+def sealed(world: World, invoke: dict[str, Any]) -> dict[str, Any]:
+    """Return a hand-made press as if the server had written its button, to try what is behind the seal."""
+    action = invoke["value"]["action"]
+    tag = Seal(world.running.parts.keys.commitment).tag(str(action["verb"] or ""), action["data"])
+    action["data"] = {**action["data"], "tag": tag}
+    return invoke

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from handlers.teams.payloads import NOT_OURS
 from tests.fakes.teams import CardView, FakeTeams, Fault, account
 from tests.fakes.teams_cards import nodes
+from tests.handlers.teams.conftest import sealed
 from tests.world import World
 
 ANA, BO, CY, DI, ED = "29:1ana", "29:1bo", "29:1cy", "29:1di", "29:1ed"
@@ -184,7 +186,7 @@ async def test_a_button_of_another_action_is_refused(
 ) -> None:
     invoke = teams.pressed(card, "Approve", ANA)
     invoke["value"]["action"]["data"]["digest"] = "0" * 64
-    assert "another action" in (await teams.send(invoke)).said
+    assert "another action" in (await teams.send(sealed(world, invoke))).said
     assert await state(world, request_) == "pending"
 
 
@@ -202,8 +204,62 @@ async def test_a_button_that_is_none_of_ours_is_answered_and_changes_nothing(
 ) -> None:
     invoke = teams.pressed(card, "Approve", ANA)
     invoke["value"]["action"]["data"] = data
-    assert (await teams.send(invoke)).said
+    assert (await teams.send(invoke)).said == NOT_OURS
+    assert (await teams.send(sealed(world, invoke))).said
     assert await state(world, request_) == "pending"
+
+
+@pytest.mark.parametrize(
+    "lure",
+    [
+        {"verb": "approve"},
+        {"request": "req_" + "1" * 32},
+        {"digest": "1" * 64},
+        {"command": "freeze * now"},
+        {"verb": "run", "command": "freeze * now"},
+        {"tag": None},
+        {"tag": 7},
+        {"tag": ""},
+        {"tag": "0" * 64},
+        {"tag": "\u00e9" * 64},
+    ],
+    ids=str,
+)
+async def test_a_button_of_a_card_that_we_did_not_write_does_nothing(
+    world: World, teams: FakeTeams, card: CardView, request_: Request, lure: Request
+) -> None:
+    invoke = teams.pressed(card, "I'm looking", ANA)
+    action = invoke["value"]["action"]
+    action["verb"] = lure.get("verb", action["verb"])
+    action["data"] |= {name: value for name, value in lure.items() if name != "verb"}
+    before = await world.running.parts.store.get(request_["id"])
+    assert (await teams.send(invoke)).said == NOT_OURS
+    assert await world.running.parts.store.get(request_["id"]) == before
+    assert not (await world.running.parts.store.registry()).freezes
+
+
+async def test_a_lure_that_an_admin_presses_runs_no_command(
+    world: World, teams: FakeTeams, card: CardView, request_: Request
+) -> None:
+    invoke = teams.pressed(card, "I'm looking", DI)
+    invoke["value"]["action"] |= {"verb": "run", "title": "Open", "data": {"command": "freeze * now"}}
+    assert (await teams.send(invoke)).said == NOT_OURS
+    assert not (await world.running.parts.store.registry()).freezes
+
+
+@pytest.mark.parametrize(("button", "words"), [("Comment", "Nice"), ("Ask for information", "What is it?")])
+async def test_who_may_not_see_a_request_gets_nothing_of_it_for_a_comment_or_a_question(
+    world: World, teams: FakeTeams, card: CardView, request_: Request, button: str, words: str
+) -> None:
+    directory = world.running.parts.settings.policy / "directory.yaml"
+    eve = teams.add_user("eve")
+    directory.write_text(f"{directory.read_text('utf-8')}eve: {{teams: [{account('eve')}]}}\n", "utf-8")
+    await world.running.parts.policies.check()
+    before = await world.running.parts.store.get(request_["id"])
+    answer = (await card.press(button, eve, words)).json()
+    assert answer["type"] == "application/vnd.microsoft.activity.message"
+    assert MIGRATION not in str(answer)
+    assert await world.running.parts.store.get(request_["id"]) == before
 
 
 @pytest.mark.parametrize("verb", ["", "refresh", "approve_all", None])
@@ -212,14 +268,14 @@ async def test_an_unknown_verb_is_answered_in_words(
 ) -> None:
     invoke = teams.pressed(card, "Approve", ANA)
     invoke["value"]["action"]["verb"] = verb
-    assert "another version" in (await teams.send(invoke)).said
+    assert "another version" in (await teams.send(sealed(world, invoke))).said
     assert await state(world, request_) == "pending"
 
 
 async def test_every_execute_carries_the_request_what_was_seen_and_nothing_else(card: CardView) -> None:
     executes = [node for node in nodes(card.content()) if node.get("type") == "Action.Execute"]
     assert executes
-    assert {frozenset(node["data"]) for node in executes} == {frozenset({"request", "digest"})}
+    assert {frozenset(node["data"]) for node in executes} == {frozenset({"request", "digest", "tag"})}
     assert all(node["verb"] for node in executes)
 
 
@@ -232,7 +288,7 @@ async def test_a_card_that_does_not_show_everything_cannot_approve(world: World,
     assert "does not show everything" in card.text
     whole = teams.pressed(card, "Deny", ANA, "no")
     whole["value"]["action"] |= {"verb": "approve"}  # a client that makes its own button
-    assert "open the full page" in (await teams.send(whole)).said
+    assert "open the full page" in (await teams.send(sealed(world, whole))).said
     assert await state(world, request) == "pending"
 
 

@@ -14,6 +14,7 @@ from handlers.teams.limits import CARD_MAX
 from tests.fakes.teams import FakeTeams
 from tests.fakes.teams_cards import actions, check_card, nodes, paragraphs
 from tests.handlers.slack.cards import RENDERER, a_card
+from tests.handlers.teams.conftest import sealed
 from tests.handlers.teams.test_cards import HOSTILE
 from tests.world import World
 
@@ -95,7 +96,7 @@ async def test_opening_a_line_of_a_roundup_shows_its_card_to_whoever_may_see_it(
     card = chatting.channel("ops").card("Run a database migration")
     invoke = chatting.pressed(card, "I'm looking", ANA)
     invoke["value"]["action"]["verb"] = "open"
-    await chatting.send(invoke)
+    await chatting.send(sealed(world, invoke))
     own = await chatting.chat(ANA).coming("Run a database migration")
     assert own.buttons[0] == "Approve"
     outsider = chatting.add_user("eve")

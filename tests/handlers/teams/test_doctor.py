@@ -12,6 +12,7 @@ from bot.settings import Settings
 from tests.fakes.teams import FakeTeams, Fault
 from tests.world import World, settings_at
 
+OPS = "19:platform-ops@thread.tacv2"
 ADDRESS = "https://assent.example.com"
 
 
@@ -32,8 +33,19 @@ async def test_all_is_well(world: World) -> None:
         "Entra gives the app its token.",
         "The app is in 1 teams and chats; `python -m bot teams list` shows them.",
         "ops can be written to.",
+        "ops is named, not given by its channel id.",
     ]
-    assert {one.level.value for one in found} == {"good"}
+    assert {one.level.value for one in found[:-1]} == {"good"}
+
+
+async def test_a_channel_by_name_is_warned_of_and_one_by_its_id_is_not(world: World) -> None:
+    named = (await examine(as_configured(world)))[-1]
+    assert (named.level.value, "19:" in named.todo) == ("warn", True)
+    bundle = world.running.parts.settings.policy / "bundle.yaml"
+    text = bundle.read_text("utf-8")
+    bundle.write_text(text.replace("teams: ops", f'teams: "{OPS}"'), "utf-8")
+    last = (await examine(as_configured(world)))[-1]
+    assert (last.level.value, last.what) == ("good", f"{OPS} can be written to.")
 
 
 async def test_teams_is_off(tmp_path: Path, sqlite_url: str) -> None:

@@ -67,10 +67,12 @@ async def test_a_person_is_found_once_they_have_the_app(notifier: TeamsNotifier,
     assert teams.chat(ANA).card(MIGRATION).buttons[0] == "Approve"
 
 
-async def test_a_person_whose_app_told_us_is_found_without_asking(
+async def test_a_person_who_wrote_to_us_is_found_without_asking(
     notifier: TeamsNotifier, teams: FakeTeams
 ) -> None:
     await teams.install_for(ANA)
+    await teams.write(ANA, "help")
+    await teams.chat(ANA).coming("What you can say")
     await notifier.find("person:ana", PersonName("ana"))
     assert "chat" not in [verb for verb, _ in teams.state.calls]
 

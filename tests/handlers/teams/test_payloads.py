@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,13 +17,14 @@ from bot.core.errors import Malformed
 from handlers.commands import Answer, Line
 from handlers.teams import TeamsNotifier, payloads
 from handlers.teams.payloads import Clicker
+from handlers.teams.seal import Seal
 from handlers.teams.speaker import Speaker
-from tests.fakes.teams import FakeTeams
+from tests.fakes.teams import FakeTeams, account
 from tests.fixtures.json_values import SCALARS, VALUES
 from tests.handlers.slack.cards import RENDERER
 from tests.world import World
 
-ANA = "29:1ana"
+ANA, BO = "29:1ana", "29:1bo"
 NAMES = st.sampled_from(
     ["id", "aadObjectId", "role", "tenant", "tenantId", "team", "name", "conversationType", "action", "data",
      "verb", "request", "digest", "command", "text", "mentioned", "type", "eventType"]
@@ -35,13 +39,25 @@ BODIES = st.fixed_dictionaries(
     },
 )  # fmt: skip
 
+SEAL = Seal(lambda value: sha256(value).hexdigest())
+
+
+class Anyones(Seal):
+    """A seal that holds for anything, so that what comes behind it is read."""
+
+    def holds(self, verb: str, data: Mapping[str, Any]) -> bool:  # as the other's
+        return True
+
 
 @settings(max_examples=150)
 @given(BODIES)
 def test_any_activity_is_read_or_malformed(body: dict[str, Any]) -> None:
-    for read in (payloads.click, payloads.typed, payloads.clicker):
+    for read in (payloads.typed, payloads.clicker):
         with suppress(Malformed):
             read(body)
+    for seal in (SEAL, Anyones(SEAL.commit)):
+        with suppress(Malformed):
+            payloads.click(body, seal)
     payloads.tenants(body)
     payloads.conversation(body, "tenant")
     payloads.left(body)
@@ -76,3 +92,22 @@ async def test_an_answer_of_many_parts_waits_for_its_turn_and_arrives_whole(
     assert all(f"line {n} " in said for n in range(80))
     for message in teams.chat(ANA).chat.messages:
         message.seen = True
+
+
+@pytest.mark.parametrize("kind", ["installationUpdate", "conversationUpdate"])
+async def test_whose_chat_it_is_says_only_who_writes_or_presses_there(
+    world: World, teams: FakeTeams, kind: str
+) -> None:
+    chat = await teams.install_for(BO, tell=False)
+    forwarded = {**teams.activity(BO, chat), "from": teams.activity(ANA, chat)["from"]}
+    store = world.running.parts.store
+    await teams.send({**forwarded, "type": kind})  # an admin installs it for somebody else
+    assert await store.conversation_of(account("ana")) is None
+    known = await store.conversation(chat)
+    assert known is not None
+    assert known.account is None
+    await teams.write(BO, "help")
+    found = await store.conversation_of(account("bo"))
+    assert found is not None
+    assert found.id == chat
+    await teams.chat(BO).coming("What you can say")

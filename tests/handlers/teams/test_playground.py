@@ -15,8 +15,9 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from tests.fakes.teams_state import APP_ID, APP_SECRET, TENANT, account
-from tests.fixtures.playground import free_port, playground, signing_proxy
+from tests.fixtures.playground import playground, signing_proxy
 from tests.fixtures.policy import BUNDLE, write_policy
+from tests.fixtures.ports import free_port
 from tests.world import World, a_world
 
 TWO_OF_THEM = (
