@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from bot.settings import Settings
 from storage.schema import migrate
 from tests.faults.power import Disk
 from tests.fixtures.policy import BUNDLE, DIRECTORY, write_policy
+from tests.fixtures.ports import free_port
 from tests.world import OPERATOR, jti
 
 TOP = Path(__file__).resolve().parents[2]
@@ -36,13 +36,6 @@ CROWD = [f"p{number}" for number in range(40)]  # one person alone may not revie
 STARTS_WITHIN = 30.0  # seconds; the machine may be busy
 Answer = dict[str, Any]
 UNCLEAR = (aiohttp.ClientError, TimeoutError, OSError)
-
-
-def free_port() -> int:
-    """Return a port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
