@@ -164,10 +164,10 @@ async def test_nothing_is_lost_in_fifty_deaths_of_postgresql(postgres: Postgres,
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MiB."""
+    """A file system of 256 MiB: what the test writes must never fill it by itself."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("NO MOUNT: a small file system takes root")
     yield folder
