@@ -76,10 +76,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is sent to the person alone."""
+    """A file that is sent to the person alone.
+
+    `url` is the web page that hands it out anew to who signs in there, for chats that take no file.
+    """
 
     name: str
     content: bytes
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from bot.core.errors import TooLarge
+from bot.core.errors import Malformed
 from bot.core.log import LogBroken
 from bot.services.auditing import Auditing
-from handlers.commands.answers import Answer, File, Line, Tone, told
+from handlers.commands.answers import Answer, Line, Tone, told
 from handlers.commands.asked_for import Finder
+from handlers.commands.evidence import NO_ENTRY, entries_between, instant, proof_of
 from handlers.commands.words import Asked, Role, Trace, Word
-
-FILE_MAX = 20 * 1024 * 1024  # bytes; chats take more, and nobody reads more there
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +74,26 @@ class Log:
             raise asked.wrong()
         request = await self.finder.one(asked, code)
         try:
-            bundle = await self.auditing.prove(request.id, bool(rest))
+            file, count = await proof_of(self.auditing, request.id, bool(rest), self.finder.public_url)
         except LogBroken as broken:
             return _broken(broken)
-        content = json.dumps(bundle, indent=1, ensure_ascii=False).encode()
         said = "with names and reasons" if rest else "without names and reasons"
-        name = f"{request.id}.proof.json"
         return Answer(
             lines=(
-                Line(f"{len(bundle['entries'])} entries, {said}; it verifies without us:", tone=Tone.GOOD),
-                Line(f"python client/assent/proof.py {name} --key KEY", code=True),
+                Line(f"{count} entries, {said}; it verifies without us:", tone=Tone.GOOD),
+                Line(f"python client/assent/proof.py {file.name} --key KEY", code=True),
             ),
-            file=File(name, _small(content)),
+            file=file,
         )
 
     async def export(self, asked: Asked) -> Answer:
         """Hand out the entries of a time range, exactly as they were hashed."""
         since, until = _range(asked)
-        found, count = bytearray(), 0
-        async for line in self.auditing.export(since, until):
-            found += line
-            count += 1
-            if len(found) > FILE_MAX:
-                _small(bytes(found))
+        file, count = await entries_between(self.auditing, since, until, self.finder.public_url)
         if not count:
-            return told("No entry in that range.")
+            return told(NO_ENTRY)
         lines = (Line(f"{count:,} entries, one a line, exactly as they were hashed.", tone=Tone.GOOD),)
-        days = "-".join(f"{at:%Y%m%d}" for at in (since, until) if at)
-        return Answer(lines=lines, file=File(f"audit{'-' + days if days else ''}.jsonl", bytes(found)))
+        return Answer(lines=lines, file=file)
 
 
 def _range(asked: Asked) -> tuple[datetime | None, datetime | None]:
@@ -111,21 +101,12 @@ def _range(asked: Asked) -> tuple[datetime | None, datetime | None]:
     if len(words) > 2:
         raise asked.wrong()
     try:
-        instants = [datetime.fromisoformat(word) for word in words]
-        aware = [at if at.tzinfo else at.replace(tzinfo=UTC) for at in instants]
-        since, until = [*(at.astimezone(UTC) for at in aware), None, None][:2]
-    except (ValueError, OverflowError):
-        raise asked.wrong("An instant is written like 2026-01-31 or 2026-01-31T12:00Z.") from None
+        since, until = [*map(instant, words), None, None][:2]
+    except Malformed as refusal:
+        raise asked.wrong(refusal.detail) from None
     return since, until
 
 
 def _broken(broken: LogBroken) -> Answer:
     text = f"The audit log is broken: {broken}. No grant is issued until an admin has looked."
     return told(text, Tone.BAD)
-
-
-def _small(content: bytes) -> bytes:
-    if len(content) > FILE_MAX:
-        limit = FILE_MAX // 1024 // 1024
-        raise TooLarge(f"That is over {limit} MiB: narrow the range, or run `python -m bot audit export`.")
-    return content

@@ -9,7 +9,7 @@ from dataclasses import replace
 import orjson
 
 from bot.core.terms import Json
-from handlers.commands import Act, Answer, File, Line, Row, Tone
+from handlers.commands import Act, Answer, File, Line, Row
 from handlers.commands.glass import CODE_LENGTH, is_grave
 from handlers.render import Renderer
 from handlers.teams.cards import WORDS, Content, clip, message
@@ -78,8 +78,9 @@ def _one(renderer: Renderer, title: str, **parts: Json) -> Content:
 
 
 def _about(file: File) -> Line:
-    # A bot may send a file only into a person's OneDrive, after a consent of their own.
+    # A bot may send a file only into a person's OneDrive, after a consent of their own: the web has it.
     return Line(
-        f"{file.name} ({len(file.content):,} bytes) cannot be sent in Teams; `python -m bot` writes it.",
-        tone=Tone.WARN,
+        f"{len(file.content):,} bytes as of now; you sign in there.",
+        name=f"Download {file.name}",
+        url=file.url,
     )

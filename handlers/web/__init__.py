@@ -17,6 +17,7 @@ from handlers.render import Renderer
 from handlers.web.deputies import Deputies
 from handlers.web.desk import Desk
 from handlers.web.door import Door
+from handlers.web.downloads import Downloads
 from handlers.web.glass import Glass
 from handlers.web.linking import Linkage
 from handlers.web.lists import Lists
@@ -59,7 +60,7 @@ def install(
         development,
     )
     door, lists, desk = Door(site, entering), Lists(site), Desk(site, reviewing)
-    trail, live = Trail(site, auditing), Live(site, lists)
+    trail, downloads, live = Trail(site), Downloads(site, auditing), Live(site, lists)
     app.router.add_get("/", site.private(lists.inbox))
     app.router.add_get("/history", site.private(lists.history))
     app.router.add_get("/requests/{id}", site.private(desk.show))
@@ -79,8 +80,9 @@ def install(
     app.router.add_post("/link", site.private(linkage.open))
     app.router.add_post("/link/confirm", site.private(linkage.confirm))
     app.router.add_get("/audit", site.private(trail.show))
+    app.router.add_get("/audit/export", site.private(downloads.export))  # before what takes it for an id
     app.router.add_get("/audit/{id}", site.private(trail.of_request))
-    app.router.add_get("/audit/{id}/proof", site.private(trail.proof))
+    app.router.add_get("/audit/{id}/proof", site.private(downloads.proof))
     app.router.add_get("/events", site.private(live.events))
     app.router.add_get("/enter", site.public(door.show))
     app.router.add_post("/enter", site.public(door.enter))

@@ -14,9 +14,7 @@ from bot.core.literal import visible
 from bot.core.log import LogBroken, commitment_matches
 from bot.core.terms import Json
 from bot.ports import Opening, Sealed
-from bot.services.auditing import Auditing
 from handlers.web.desk import request_id
-from handlers.web.shield import HEADERS
 from handlers.web.site import Site, Visitor
 
 PAGE = 50  # entries
@@ -41,13 +39,12 @@ class Line:
 class Trail:
     """The log on a page."""
 
-    def __init__(self, site: Site, auditing: Auditing) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
-        self._auditing = auditing
 
     async def show(self, request: web.Request, visitor: Visitor) -> web.Response:
         """Show the log's size, its last checkpoint and a page of entries, newest first."""
-        _require_auditor(visitor)
+        require_auditor(visitor)
         store = self._site.store
         size = await store.size()
         end = _before(request, size)
@@ -63,7 +60,7 @@ class Trail:
 
     async def of_request(self, request: web.Request, visitor: Visitor) -> web.Response:
         """Show what the log holds of one request."""
-        _require_auditor(visitor)
+        require_auditor(visitor)
         found = await self._site.viewing.see(request_id(request), visitor.name)
         entries = await self._site.store.entries_of(found.id)
         values = {
@@ -73,15 +70,6 @@ class Trail:
         }
         return self._site.page("trail", visitor, values)
 
-    async def proof(self, request: web.Request, visitor: Visitor) -> web.Response:
-        """Hand out a request's proof bundle, which verifies without us."""
-        _require_auditor(visitor)
-        found = await self._site.viewing.see(request_id(request), visitor.name)
-        bundle = await self._auditing.prove(found.id, opened=True)
-        saved = {"Content-Disposition": f'attachment; filename="{found.id}.proof.json"'}
-        body = orjson.dumps(bundle, option=orjson.OPT_INDENT_2)
-        return web.Response(body=body, content_type="application/json", headers=HEADERS | saved)
-
     async def _lines(self, entries: list[Sealed]) -> list[Line]:
         """Read entries; the private fields that are not erased stand beside what the log keeps of them."""
         opened: dict[int, list[Opening]] = {}
@@ -90,7 +78,8 @@ class Trail:
         return [_line(entry, opened.get(entry.sequence, [])) for entry in entries]
 
 
-def _require_auditor(visitor: Visitor) -> None:
+def require_auditor(visitor: Visitor) -> None:
+    """Raise `Unknown` for whom the log is not there."""
     if not visitor.audits:
         raise Unknown
 

@@ -9,8 +9,7 @@ import pytest
 
 from bot.core.errors import AlreadyDecided, Conflict, Forbidden, Malformed, NotAnAuditor, TooLarge, Unknown
 from bot.core.terms import AgentName
-from handlers.commands import Style, Tone
-from handlers.commands import log as log_words
+from handlers.commands import Style, Tone, evidence
 from tests.fixtures.policy import BUNDLE
 from tests.handlers.commands.conftest import Counter, text
 
@@ -274,7 +273,7 @@ async def test_a_proof_opens_names_only_when_asked_to(counter: Counter) -> None:
 async def test_an_export_too_large_for_chat_says_where_to_get_it(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_words, "FILE_MAX", 500)
+    monkeypatch.setattr(evidence, "FILE_MAX", 500)
     with pytest.raises(TooLarge, match="python -m bot audit export"):
         await counter.types("au", "audit export")
 

@@ -78,6 +78,25 @@ async def test_an_admin_freezes_and_lifts_from_chat(world: World, chatting: Fake
     assert [one.pattern for one in (await world.running.parts.store.registry()).freezes] == ["db.*"]
 
 
+@pytest.mark.parametrize("line", ["audit export 2020-01-01", "audit prove CODE open"])
+async def test_a_file_is_named_with_its_size_and_where_the_web_has_it(
+    world: World, chatting: FakeTeams, request_: Json, line: str
+) -> None:
+    chatting.channel("ops").card("Run a database migration")
+    await chatting.write(DI, line.replace("CODE", request_["digest"][:8]))
+    answer = await chatting.chat(DI).coming("")
+    [link] = [one for one in actions(answer.content()) if one["title"].startswith("Download ")]
+    path = (
+        f"/audit/{request_['id']}/proof?names=1"
+        if "prove" in line
+        else "/audit/export?since=2020-01-01T00%3A00%3A00Z"
+    )
+    name = f"{request_['id']}.proof.json" if "prove" in line else "audit-20200101.jsonl"
+    assert (link["type"], link["title"]) == ("Action.OpenUrl", f"Download {name}")
+    assert link["url"] == f"{world.running.parts.public_url}{path}"
+    assert "bytes as of now; you sign in there" in answer.text
+
+
 async def test_a_button_below_an_answer_runs_its_command_as_whoever_presses_it(
     world: World, chatting: FakeTeams, request_: Json
 ) -> None:
@@ -136,7 +155,7 @@ FULL = Answer(
         ("A", "B"), (Row((HOSTILE, HOSTILE), (Act("Do", "do it", confirm=HOSTILE),)), Row(("", "b")))
     ),
     acts=(Act("Help", "help"),),
-    file=File("proof.json", b"{}"),
+    file=File("proof.json", b"{}", "https://assent.test/audit/x/proof"),
     picture=Picture(b"\x89PNG" + b"0" * 300, "a picture of it"),
 )
 
@@ -151,7 +170,7 @@ def test_every_part_of_an_answer_reaches_teams_literally() -> None:
     assert "a picture of it" in str(told)
     assert not [node for content in told for node in nodes(content) if node.get("type") == "TextBlock"]
     titles = [one["title"] for content in told for one in actions(content)]
-    assert {"Help", "Do", "there"} <= set(titles)
+    assert {"Help", "Do", "there", "Download proof.json"} <= set(titles)
 
 
 @pytest.mark.parametrize("count", [1, 30, 300])

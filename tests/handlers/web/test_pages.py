@@ -341,9 +341,9 @@ async def test_admins_read_the_audit_log_and_take_a_proof(world: World, ed: Brow
     await world.parts.auditing.checkpoint()
 
     log, trail = await ed.get("/audit"), await ed.get(f"/audit/{request.id}")
+    size = await world.parts.store.size()
     proof = await ed.get(f"/audit/{request.id}/proof")
 
-    size = await world.parts.store.size()
     assert f"<dd>{size}</dd>" in log.text
     assert "ana · slack" in trail.text
     assert "because" in trail.text
