@@ -193,10 +193,10 @@ async def main(assent: str, database: Path, port: int, key: str, secret: str) ->
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        _say(f"listening at http://127.0.0.1:{port}/assent")
         tasks = [asyncio.create_task(executor.ask()), asyncio.create_task(executor.work())]
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, lambda: [task.cancel() for task in tasks])
+        _say(f"listening at http://127.0.0.1:{port}/assent")
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks)
         await runner.cleanup()

@@ -8,7 +8,7 @@ import random
 import signal
 import sqlite3
 import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ async def _start(world: World, database: Path) -> Process:
         cwd=ROOT,
         env={**os.environ, "EXECUTOR_KEY": runner.key, "EXECUTOR_SECRET": runner.secret},
         stdin=DEVNULL,
-        stdout=DEVNULL,
+        stdout=PIPE,
         stderr=DEVNULL,
     )
 
@@ -68,6 +68,8 @@ async def test_killed_again_and_again_it_runs_each_action_once_and_tells_each_ou
         await process.wait()
         process = await _start(world, shop)
     states = [await _end(world, request) for request in asked]
+    assert process.stdout is not None
+    assert b"listening" in await process.stdout.readline()  # only now does it know how to stop
     process.terminate()
     assert await process.wait() == 0
     assert states == ["succeeded"] * 8
