@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.core.errors import TooMany
 
 Found = TypeVar("Found")
-POLLS_MAX = 1000  # of one caller at once: an agent waits for each of its requests, and for some twice
+POLLS_MAX = 2000  # of one caller at once: an agent waits for each of its requests, and for some twice
 RETRY = timedelta(seconds=5)  # one of them ends by then, or all wait for people
 
 
