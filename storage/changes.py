@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.core.errors import Refusal, Stale
+from bot.core.people import open_delegations
 from bot.core.policy import parts
-from bot.core.terms import Change, OutboxKind, Request, Send, State
+from bot.core.terms import Change, OutboxKind, PersonName, Request, Send, State
 from bot.ports import Committed
 from storage.mail import Posting, queue, queue_alerts
 from storage.rows import document
@@ -163,12 +164,19 @@ def _wait_rows(request: Request) -> list[dict[str, Any]]:
     stages = request.plan.stages[request.stage_index : request.stage_index + 1]
     here = {stage.name for stage in stages}
     deputies = [f"person:{one.deputy}" for one in request.delegations if one.stage in here]
+    parties = [one for lent in open_delegations(request) for one in (lent.giver, lent.deputy)]
     named = [*(one for stage in stages for one in stage.approvers), *request.added, *deputies]
     # Who is in all of `group:dba&leads` looks for each of the two.
     references = dict.fromkeys(part for one in named for part in sorted(parts(one)))
+    references |= dict.fromkeys(party(name) for name in parties)
     return [
         {"request_id": request.id, "reference": one, "expires_at": request.expires_at} for one in references
     ]
+
+
+def party(person: PersonName) -> str:
+    """Return the reference by which a giver and a deputy find what they agreed on while it waits."""
+    return f"delegation:{person}"
 
 
 def _write_callbacks(held: Transaction, winners: Sequence[Prepared], standing: Standing) -> list[Posting]:

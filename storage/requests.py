@@ -22,7 +22,7 @@ from bot.core.terms import (
     Verdict,
 )
 from bot.ports import Committed, Watch
-from storage.changes import prepare
+from storage.changes import party, prepare
 from storage.database import Database
 from storage.faults import reaching
 from storage.hub import Hub
@@ -142,6 +142,10 @@ class RequestStore:
         )
         found = select(_HELD.document).join(soonest, soonest.c.request_id == _HELD.id)
         return await self._list(found.order_by(soonest.c.expires_at, soonest.c.request_id))
+
+    async def delegated(self, person: PersonName, limit: int) -> list[Request]:
+        """Return pending requests whose open stage a person delegated, or had delegated to them."""
+        return await self.waiting_for([party(person)], limit)
 
     async def recent(
         self,

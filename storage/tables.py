@@ -66,7 +66,10 @@ class ReviewRow(Row, table=True):
 
 
 class WaitRow(Row, table=True):
-    """Whom a pending request waits for: its open stage's approvers, whom escalations added, and deputies."""
+    """Whom a pending request waits for: its open stage's approvers, whom escalations added, and deputies.
+
+    `delegation:NAME` stands for either side of a delegation that nobody has used yet.
+    """
 
     __tablename__ = "waits"
     __table_args__: ClassVar[Any] = (Index("waits_soonest", "reference", "expires_at", "request_id"),)

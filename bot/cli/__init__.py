@@ -48,7 +48,14 @@ def main(typed: Sequence[str]) -> int:
     except BrokenPipeError:
         return 0  # `| head` has seen enough
     except Refusal as refusal:
-        terminal.bad(" ".join([refusal.detail, *(f"({where}: {why})" for where, why in refusal.pointers)]))
+        terminal.bad(
+            " ".join(
+                [
+                    refusal.detail,
+                    *(f"({where}: {why})" for where, why in refusal.pointers if why != refusal.detail),
+                ]
+            )
+        )
     except PolicyBroken as broken:
         terminal.bad(f"The policy does not load.\n{broken}")
     except LogBroken as broken:

@@ -49,16 +49,16 @@ def note(event: str, request: Request, now: datetime) -> str | None:
     if (of_glass := _OF_GLASS.get(kind)) is not None:
         return of_glass(request)
     match kind:
-        case "reminder" | "deputy":
-            return _waits(number, request, now) if pending else None
+        case "reminder":
+            return _waits("", request, now) if pending else None
         case "stage":
             return _stage(request, int(number))
         case "turn":
             return _turn(request, int(number), now)
         case "question" | "answer":
             return _asking(kind, int(number), request)
-        case "delegated":
-            return _delegated(number, request) if pending else None
+        case "delegated" | "deputy" | "reclaimed":
+            return _lending(kind, number, request, now) if pending else None
         case "looking":
             return f"{number} is looking at this; reminders wait for a moment." if pending else None
         case "review":
@@ -198,10 +198,17 @@ def _decision(kind: str, request: Request) -> str:
     return " ".join([*words, *map(_review, verdicts[-1:])])
 
 
-def _delegated(giver: str, request: Request) -> str | None:
-    """Tell whom somebody asked last; both may speak, once between them."""
+def _lending(kind: str, giver: str, request: Request, now: datetime) -> str | None:
+    """Tell whom somebody asked last, or that they took it back, as long as that is so."""
     asked = [one.deputy for one in request.delegations if one.giver == giver]
-    return f"{giver} asks {asked[-1]} to decide in their place." if asked else None
+    if kind == "reclaimed":
+        what = f"{request.plan.title} ({code(request.digest)})"
+        return None if asked else f"{giver} asks nobody any more to decide in their place: {what}."
+    if not asked:
+        return None
+    if kind == "deputy":
+        return _waits(giver, request, now)
+    return f"{giver} asks {asked[-1]} to decide in their place."  # both may speak, once between them
 
 
 def _review(review: Review) -> str:

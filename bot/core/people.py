@@ -12,7 +12,18 @@ from datetime import datetime
 from itertools import chain
 
 from bot.core.policy import satisfiable
-from bot.core.terms import GroupName, PersonName, Registry, Request, Review, Roster, Stage, Verdict
+from bot.core.terms import (
+    Delegation,
+    GroupName,
+    PersonName,
+    Registry,
+    Request,
+    Review,
+    Roster,
+    Stage,
+    State,
+    Verdict,
+)
 
 
 def absent(registry: Registry, now: datetime) -> dict[PersonName, PersonName | None]:
@@ -136,6 +147,20 @@ def _chain(
         if not cut:
             lent.append(deputy)
     return tuple(lent)
+
+
+def open_delegations(request: Request) -> tuple[Delegation, ...]:
+    """Return the delegations that still wait: of the open stage, where neither of the two has spoken."""
+    if not request.delegations or request.state is not State.PENDING:
+        return ()
+    over = spent(request)
+    stages = request.plan.stages[request.stage_index : request.stage_index + 1]
+    names = {stage.name for stage in stages}
+    return tuple(
+        one
+        for one in request.delegations
+        if one.stage in names and one.giver not in over and one.deputy not in over
+    )
 
 
 def awaited(request: Request, roster: Roster) -> frozenset[PersonName]:

@@ -422,6 +422,7 @@ class EntryKind(StrEnum):
     QUESTION_ANSWERED = "question.answered"
     LOOKED = "request.looked"
     DELEGATED = "review.delegated"
+    RECLAIMED = "review.reclaimed"
     STAGE_MET = "stage.met"
     ESCALATED = "request.escalated"
     APPROVED = "request.approved"

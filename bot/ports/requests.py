@@ -91,6 +91,13 @@ class Requests(Protocol):
         """Return pending requests whose open stage names one of the references, soonest deadline first."""
         ...
 
+    async def delegated(self, person: PersonName, limit: int) -> list[Request]:
+        """Return pending requests in whose open stage a person asked somebody to decide, or was asked.
+
+        Soonest deadline first; none in which either of the two has spoken by now.
+        """
+        ...
+
     async def recent(
         self,
         limit: int,

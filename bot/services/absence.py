@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.core.errors import Malformed, NotADeputy, Unknown, UnknownPerson
-from bot.core.terms import Absence, Actor, Entry, EntryKind, PersonName, Quiet, Registry
+from bot.core.errors import Malformed, NotADeputy, Refusal, Unknown, UnknownPerson
+from bot.core.terms import Absence, Actor, Entry, EntryKind, Person, PersonName, Quiet, Registry
 from bot.ports import Clock, Policies, RegistryEdit, Store
 
 AWAY_MAX = timedelta(days=366)  # longer is a typing error, or somebody to take out of the directory
@@ -44,7 +44,7 @@ class Absences:
         now = self.clock.now()
         self._require(person)
         if not now < until_at <= now + AWAY_MAX:
-            raise Malformed("An absence ends in the future, and within a year.")
+            raise _misplaced(Malformed, "until", "An absence ends in the future, and within a year.")
         if deputy is not None:
             await self._require_deputy(person, deputy, await self.store.registry(), now)
         absence = Absence(person, deputy, now, until_at, by.name)
@@ -65,11 +65,11 @@ class Absences:
         Raises `UnknownPerson`, `Malformed`.
         """
         self._require(person)
-        for hour in (from_, until):
+        for where, hour in (("from", from_), ("until", until)):
             if not HOUR.fullmatch(hour):
-                raise Malformed(f"{hour} is not a time of day such as 22:00.")
+                raise _misplaced(Malformed, where, f"{hour} is not a time of day such as 22:00.")
         if from_ == until:
-            raise Malformed("Quiet hours end at another time than they begin.")
+            raise _misplaced(Malformed, "until", "Quiet hours end at another time than they begin.")
         _require_zone(tz)
         quiet = Quiet(person, from_, until, tz)
         private = {"person": person, "hours": f"{from_}-{until} {tz}"}
@@ -81,6 +81,19 @@ class Absences:
         if person not in (await self.store.registry()).quiet:
             raise Unknown(f"{person} has no quiet hours.")
         await self.store.edit(RegistryEdit(self._entry("quiet off", by, {"person": person}), loud=person))
+
+    async def may_stand_in(self, person: PersonName) -> tuple[Person, ...]:
+        """Return whom `away` takes as a deputy: whom the directory names, then who approves with them."""
+        people, absences = self.policies.current().directory.people, (await self.store.registry()).absences
+        if person not in people:
+            return ()
+        now, named = self.clock.now(), people[person].deputies
+        fellows = sorted((await self._fellows(person)) - {person, *named})
+        return tuple(
+            people[name]
+            for name in dict.fromkeys((*named, *fellows))
+            if name in people and name != person and person not in _led_to(name, absences, now)
+        )
 
     async def standing(self, person: PersonName) -> Standing:
         """Return how things stand for a person; an absence that is over is none."""
@@ -94,26 +107,29 @@ class Absences:
     async def _require_deputy(
         self, person: PersonName, deputy: PersonName, registry: Registry, now: datetime
     ) -> None:
-        self._require(deputy)
+        self._require(deputy, "deputy")
         if deputy == person:
-            raise NotADeputy("Nobody stands in for themselves.")
+            raise _misplaced(NotADeputy, "deputy", "Nobody stands in for themselves.")
         named = self.policies.current().directory.people[person].deputies
-        if deputy not in named and not await self._share_a_group(person, deputy):
-            raise NotADeputy(
+        if deputy not in named and deputy not in await self._fellows(person):
+            said = (
                 f"{deputy} cannot stand in for {person}: they approve nothing together, and the directory "
                 f"names {deputy} as no deputy of {person}."
             )
+            raise _misplaced(NotADeputy, "deputy", said)
         if person in _led_to(deputy, registry.absences, now):
-            raise NotADeputy(f"{deputy} is away, and their own stand-in leads back to {person}.")
+            said = f"{deputy} is away, and their own stand-in leads back to {person}."
+            raise _misplaced(NotADeputy, "deputy", said)
 
-    async def _share_a_group(self, person: PersonName, deputy: PersonName) -> bool:
-        both = {person, deputy}
-        names = self.policies.current().bundle.groups
-        return any([both <= (await self.policies.members(name) or frozenset()) for name in names])
+    async def _fellows(self, person: PersonName) -> frozenset[PersonName]:
+        """Return everybody who is in a group of approvers with somebody, themselves too."""
+        groups = [await self.policies.members(name) for name in self.policies.current().bundle.groups]
+        return frozenset().union(*(group for group in groups if group and person in group))
 
-    def _require(self, person: PersonName) -> None:
+    def _require(self, person: PersonName, where: str = "person") -> None:
         if person not in self.policies.current().directory.people:
-            raise UnknownPerson(f"{person} is not in the directory; add them to directory.yaml first.")
+            said = f"{person} is not in the directory; add them to directory.yaml first."
+            raise _misplaced(UnknownPerson, where, said)
 
     def _entry(self, command: str, by: Actor, private: Mapping[str, str]) -> Entry:
         facts = {"command": command}
@@ -124,7 +140,13 @@ def _require_zone(tz: str) -> None:
     try:
         ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Malformed(f"There is no time zone {tz}; write one such as Europe/Paris.") from error
+        said = f"There is no time zone {tz}; write one such as Europe/Paris."
+        raise _misplaced(Malformed, "zone", said) from error
+
+
+def _misplaced(refusal: type[Refusal], where: str, said: str) -> Refusal:
+    """Return a refusal that names, as a pointer, which of the things that were said it is about."""
+    return refusal(said, pointers=((f"/{where}", said),))
 
 
 def _led_to(

@@ -10,7 +10,7 @@ from bot.core import effects
 from bot.core.card import card, content_digest
 from bot.core.deadline import refuse_stale
 from bot.core.errors import NotReady, Refusal, Stale
-from bot.core.machine import Command, Decide, Delegate, Inquire, Looking, React, step
+from bot.core.machine import Command, Decide, Delegate, Inquire, Looking, React, Reclaim, step
 from bot.core.terms import Actor, Digest, EntryKind, PersonName, Request, RequestId, Roster, Verdict
 from bot.ports import Clock, Form, Policies, Posted, Refusals, Store
 
@@ -91,6 +91,12 @@ class Reviewing:
         """Let somebody decide in an approver's place, here; raises the `Refusal`, after its audit entry."""
         return await self._done(
             request_id, "delegate", lambda _request, roster, _now: Delegate(person, deputy, roster, by), by
+        )
+
+    async def reclaim(self, request_id: RequestId, person: PersonName, by: Actor) -> Request:
+        """Take back what an approver asked of somebody; raises the `Refusal`, after its audit entry."""
+        return await self._done(
+            request_id, "reclaim", lambda _request, roster, _now: Reclaim(person, roster, by), by
         )
 
     async def _done(self, request_id: RequestId, what: str, command: Making, by: Actor) -> Request:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from bot.core.errors import Unknown
 from bot.core.machine import may_take_back
-from bot.core.people import absent, lenders, resolve, seats
-from bot.core.terms import GroupName, PersonName, Registry, Request, RequestId, State, Verdict
+from bot.core.people import absent, lenders, open_delegations, resolve, seats
+from bot.core.terms import Delegation, GroupName, PersonName, Registry, Request, RequestId, State, Verdict
 from bot.ports import Clock, Policies, Store
 
 AGENTS_MAX, RECENT = 20, 50  # whose requests are looked at for one person, and how many of each
@@ -98,6 +98,18 @@ class Viewing:
         """Return what a person approved or denied, newest first."""
         verdicts = (Verdict.APPROVE, Verdict.DENY)
         return await self.store.recent(limit, None, reviewed_by=person, verdicts=verdicts)
+
+    async def delegated(self, person: PersonName, limit: int) -> list[tuple[Request, Delegation]]:
+        """Return the delegations of single requests, made by a person or to them, that still wait."""
+        registry, now = await self.store.registry(), self.clock.now()
+        found = [one for one in await self.store.delegated(person, limit) if now < one.expires_at]
+        seen = [one for one in found if await self._may_see(one, person, registry)]
+        return [
+            (request, one)
+            for request in seen
+            for one in open_delegations(request)
+            if person in (one.giver, one.deputy)
+        ][:limit]
 
     async def coded(self, code: str, person: PersonName) -> list[Request]:
         """Return the requests with this short code that a person may see, newest first."""

@@ -31,7 +31,7 @@ def moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
         at = datetime.fromisoformat(said.upper())
         return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Malformed(HINT) from None
+        raise Malformed(HINT, pointers=(("/until", HINT),)) from None
 
 
 def _begins(at: datetime) -> datetime:

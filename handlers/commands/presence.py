@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.core.action import code
 from bot.core.literal import visible
-from bot.core.terms import PersonName
+from bot.core.terms import PersonName, Request
 from bot.ports import Clock
 from bot.services.absence import Absences, Standing
 from bot.services.reviewing import Reviewing
@@ -42,9 +42,9 @@ class Presence:
             ),
             Word(
                 "delegate",
-                "delegate CODE @NAME",
-                "let your possible deputy decide this one in your place",
-                ("delegate 3f9a0c1b @bo",),
+                "delegate CODE @NAME | delegate CODE off",
+                "let your possible deputy decide this one in your place, or take that back",
+                ("delegate 3f9a0c1b @bo", "delegate 3f9a0c1b off"),
                 self.delegate,
                 trace=Trace.REFUSALS,
             ),
@@ -77,15 +77,21 @@ class Presence:
         return told("Asked. The answer will stand on the card and in its thread.", Tone.GOOD)
 
     async def delegate(self, asked: Asked) -> Answer:
-        """Let somebody else decide this one request."""
+        """Let somebody else decide this one request, or nobody any more."""
         named, rest = asked.first()
+        if rest.lower() == "off":
+            return await self._reclaim(asked, named)
         deputy = PersonName(rest.removeprefix("to ").strip().removeprefix("@"))
         if not deputy or " " in deputy:
             raise asked.wrong()
         request = await self.finder.one(asked, named)
         await self.reviewing.delegate(request.id, asked.person.name, deputy, asked.actor)
-        what = f"{visible(request.plan.title)[0]} ({code(request.digest)})"
-        return told(f"{deputy} may now decide {what} in your place.", Tone.GOOD)
+        return told(f"{deputy} may now decide {_called(request)} in your place.", Tone.GOOD)
+
+    async def _reclaim(self, asked: Asked, named: str) -> Answer:
+        request = await self.finder.one(asked, named)
+        await self.reviewing.reclaim(request.id, asked.person.name, asked.actor)
+        return told(f"Nobody decides {_called(request)} in your place any more.", Tone.GOOD)
 
     async def away(self, asked: Asked) -> Answer:
         """Be away; with nothing said, show how things stand."""
@@ -141,6 +147,10 @@ def _standing(standing: Standing) -> Answer:
     if standing.possible_deputies:
         lines.append(Line(", ".join(standing.possible_deputies), name="Your possible deputies"))
     return Answer(lines=tuple(lines), acts=tuple(acts))
+
+
+def _called(request: Request) -> str:
+    return f"{visible(request.plan.title)[0]} ({code(request.digest)})"
 
 
 def _zone(standing: Standing) -> ZoneInfo:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.machine import Command, opened, step
 from bot.core.notes import alert, note
-from bot.core.terms import Change, OutboxKind, Request, Surface
+from bot.core.terms import Change, Delegation, OutboxKind, Request, Surface
 from tests.core.builders import (
     AGENT,
     BO,
@@ -91,6 +91,17 @@ def test_a_stage_that_was_met_is_not_said_to_be_awaited_when_it_is_over() -> Non
     change = step(a_request(DBA, LEADS), approve(BO), now=NOON)
     later = reviewed(after(change), deny(DI))
     assert note("stage:0", later, NOON) == "Stage dba is met (1 of 1)."
+
+
+def test_a_delegation_and_its_end_are_told_as_long_as_they_are_so() -> None:
+    asked = a_request(PAIR, delegations=(Delegation(BO, CY, PAIR.name, NOON),))
+    free = replace(asked, delegations=())
+    assert note(f"delegated:{BO}", asked, NOON) == "bo asks cy to decide in their place."
+    assert str(note(f"deputy:{BO}", asked, NOON)).startswith(f"bo asks you to decide in their place: {WHAT}")
+    taken = note(f"reclaimed:{BO}", free, NOON)
+    assert taken == f"bo asks nobody any more to decide in their place: {WHAT}."
+    late = [note(f"{kind}:{BO}", free, NOON) for kind in ("delegated", "deputy")]
+    assert [*late, note(f"reclaimed:{BO}", asked, NOON)] == [None, None, None]
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,29 @@ from hypothesis import strategies as st
 
 from bot.core.errors import (
     AlreadyAsked,
+    AlreadyDecided,
     AlreadyReviewed,
     NotADeputy,
     NotAnApprover,
     OwnRequest,
     Refusal,
+    TooLate,
+    Unknown,
     UnknownPerson,
 )
-from bot.core.machine import Delegate, opened, step
-from bot.core.people import approvers, awaited, barred, called, counted, lenders, seats, spent, stand_ins
+from bot.core.machine import Delegate, Reclaim, opened, step
+from bot.core.people import (
+    approvers,
+    awaited,
+    barred,
+    called,
+    counted,
+    lenders,
+    open_delegations,
+    seats,
+    spent,
+    stand_ins,
+)
 from bot.core.terms import Delegation, PersonName, Request, Roster, Stage, State, Verdict
 from tests.core.builders import (
     AGENT,
@@ -70,6 +84,11 @@ def a_crowd(
 def delegate(giver: str, deputy: str, roster: Roster) -> Delegate:
     """Somebody asks somebody else to decide here."""
     return Delegate(PersonName(giver), PersonName(deputy), roster, an_actor(giver))
+
+
+def reclaim(giver: str, roster: Roster) -> Reclaim:
+    """Somebody takes back what they asked."""
+    return Reclaim(PersonName(giver), roster, an_actor(giver))
 
 
 # ── who sits where ───────────────────────────────────────────────────────────────────────────────
@@ -276,6 +295,74 @@ def test_who_is_no_approver_or_of_the_requesters_side_asks_nobody() -> None:
         step(a_request(PAIR), delegate(STRANGER, ED, roster), NOON)
     with pytest.raises(OwnRequest):
         step(a_request(PAIR), delegate(OWNER, ED, roster), NOON)
+
+
+# ── taken back ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_asked_is_taken_back_and_the_deputy_has_no_voice_any_more() -> None:
+    roster = a_crowd(deputies={BO: {ED, DI}})
+    asked = after(step(a_request(PAIR), delegate(BO, ED, roster), NOON))
+    assert [(one.giver, one.deputy) for one in open_delegations(asked)] == [(BO, ED)]
+    change = step(asked, reclaim(BO, roster), NOON)
+    request = after(change)
+    assert kinds(change) == ["review.reclaimed"]
+    assert (change.entries[0].private, change.expected) == ({"giver": BO, "deputy": ED}, asked.version)
+    assert {("note", f"person:{ED}", f"reclaimed:{BO}"), ("show", f"person:{ED}", "")} <= sent(change)
+    assert seats(request, roster) == {BO: BO, CY: CY}
+    assert open_delegations(request) == ()
+    with pytest.raises(NotAnApprover):
+        step(request, approve(ED, roster=roster), NOON)
+    again = after(step(request, delegate(BO, ED, roster), NOON))
+    assert seats(again, roster)[ED] == BO
+
+
+def test_only_its_giver_takes_a_delegation_back_and_only_theirs_goes() -> None:
+    roster = a_crowd(deputies={BO: {ED}, CY: {ED}})
+    request = after(step(a_request(PAIR), delegate(BO, ED, roster), NOON))
+    for other in (CY, ED, OWNER):
+        with pytest.raises(Unknown):
+            step(request, reclaim(other, roster), NOON)
+    with pytest.raises(UnknownPerson):
+        step(request, replace(reclaim(BO, roster), by=an_actor(CY)), NOON)
+    request = after(step(request, delegate(CY, ED, roster), NOON))
+    request = after(step(request, reclaim(BO, roster), NOON))
+    assert [(one.giver, one.deputy) for one in request.delegations] == [(CY, ED)]
+    assert seats(request, roster)[ED] == CY
+
+
+@pytest.mark.parametrize("speaker", [BO, ED])
+def test_once_either_has_spoken_a_delegation_is_over_and_nothing_is_taken_back(speaker: PersonName) -> None:
+    roster = a_crowd(deputies={BO: {ED}})
+    request = after(step(a_request(PAIR), delegate(BO, ED, roster), NOON))
+    request = reviewed(request, approve(speaker, roster=roster))
+    assert open_delegations(request) == ()
+    with pytest.raises(AlreadyReviewed):
+        step(request, reclaim(BO, roster), NOON)
+
+
+def test_a_delegation_is_over_with_its_stage_and_with_its_request() -> None:
+    roster = a_crowd(deputies={BO: {ED}})
+    request = after(step(a_request(PAIR, replace(PAIR, name="again")), delegate(BO, ED, roster), NOON))
+    following = replace(request, stage_index=1)
+    assert open_delegations(following) == ()
+    with pytest.raises(Unknown):
+        step(following, reclaim(BO, roster), NOON)
+    with pytest.raises(TooLate):
+        step(request, reclaim(BO, roster), request.expires_at)
+    with pytest.raises(Unknown):
+        step(a_request(), reclaim(BO, roster), NOON)
+    ended = replace(request, state=State.CANCELLED)
+    assert open_delegations(ended) == ()
+    with pytest.raises(AlreadyDecided):
+        step(ended, reclaim(BO, roster), NOON)
+
+
+def test_who_is_no_approver_any_more_still_takes_back_what_they_asked() -> None:
+    roster = a_crowd(deputies={BO: {ED}})
+    request = after(step(a_request(PAIR), delegate(BO, ED, roster), NOON))
+    without = a_crowd(deputies={BO: {ED}}, groups={"dba": {CY}})
+    assert after(step(request, reclaim(BO, without), NOON)).delegations == ()
 
 
 # ── who is told ──────────────────────────────────────────────────────────────────────────────────

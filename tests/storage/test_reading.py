@@ -5,12 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.core.terms import AgentName, OutboxKind, Request, Send, Stage, State, Subject, Verdict
+from bot.core.terms import (
+    AgentName,
+    Delegation,
+    OutboxKind,
+    PersonName,
+    Request,
+    Review,
+    Send,
+    Stage,
+    State,
+    Subject,
+    Verdict,
+)
 from storage.store import DatabaseStore
 from tests.storage.values import (
     AGENT,
     ANA,
     BO,
+    BY_ANA,
     BY_BO,
     HOUR,
     MINUTE,
@@ -84,6 +97,32 @@ async def test_an_escalation_brings_a_request_into_more_inboxes(store: DatabaseS
     await store.commit(replace(asked(added), expected=1))
     assert await store.waiting_for(["group:leads"], 10) == [added]
     assert await store.waiting_for(["group:leads", "group:dba"], 10) == [added]
+
+
+async def test_both_sides_of_a_delegation_find_it_while_neither_has_spoken(store: DatabaseStore) -> None:
+    request, other = a_request(), a_request()
+    for one in (request, other):
+        await store.commit(asked(one))
+    di = PersonName("di")
+    lent = replace(request, version=2, delegations=(Delegation(ANA, di, "dba", NOON),))
+    await store.commit(replace(asked(lent), expected=1))
+    assert await store.delegated(ANA, 10) == await store.delegated(di, 10) == [lent]
+    assert await store.delegated(BO, 10) == []
+    assert await store.waiting_for(["person:di"], 10) == [lent]
+    review = Review(ANA, Verdict.APPROVE, None, "dba", lent.digest, BY_ANA, NOON)
+    spoken = replace(lent, version=3, reviews=(review,))
+    await store.commit(replace(asked(spoken), expected=2))
+    assert await store.delegated(ANA, 10) == await store.delegated(di, 10) == []
+
+
+async def test_a_delegation_is_not_found_once_its_stage_or_its_request_is_over(store: DatabaseStore) -> None:
+    lent = (Delegation(ANA, BO, "dba", NOON),)
+    await store.commit(asked(a_request(delegations=lent, stage_index=1)))
+    decided = a_request(delegations=lent)
+    await store.commit(asked(decided))
+    assert await store.delegated(BO, 10) == [decided]
+    await store.commit(approved(decided))
+    assert await store.delegated(BO, 10) == []
 
 
 async def test_a_request_without_stages_waits_for_nobody(store: DatabaseStore) -> None:

@@ -20,6 +20,7 @@ from bot.core.machine.commands import (
     Looking,
     Personal,
     React,
+    Reclaim,
     Redeem,
     Reply,
     Report,
@@ -27,7 +28,7 @@ from bot.core.machine.commands import (
     Revoke,
     Tick,
 )
-from bot.core.machine.delegating import delegated
+from bot.core.machine.delegating import delegated, reclaimed
 from bot.core.machine.glass import broken, glass_reviewed, watched
 from bot.core.machine.opening import opened
 from bot.core.machine.reacting import reacted
@@ -73,6 +74,8 @@ def _said(request: Request, command: Personal, now: datetime) -> Change:
             return looked(request, command, now)
         case Delegate():
             return delegated(request, command, now)
+        case Reclaim():
+            return reclaimed(request, command, now)
         case BreakGlass():
             return broken(request, command, now)
         case ReviewGlass():
@@ -92,6 +95,7 @@ __all__ = [
     "Inquire",
     "Looking",
     "React",
+    "Reclaim",
     "Redeem",
     "Reply",
     "Report",

@@ -68,6 +68,15 @@ class Delegate:
 
 
 @dataclass(frozen=True, slots=True)
+class Reclaim:
+    """An approver takes back what they asked of somebody with `Delegate`."""
+
+    person: PersonName
+    roster: Roster
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True)
 class BreakGlass:
     """A person approves by themselves, in an emergency.
 
@@ -145,5 +154,6 @@ class Report:
     by: Actor
 
 
-Personal = Decide | React | Inquire | Looking | Delegate | BreakGlass | ReviewGlass  # what people do
+# what people do
+Personal = Decide | React | Inquire | Looking | Delegate | Reclaim | BreakGlass | ReviewGlass
 Command = Personal | Reply | Cancel | Tick | Redeem | Revoke | Report

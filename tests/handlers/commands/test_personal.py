@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -103,6 +104,52 @@ async def test_one_request_is_delegated_to_a_possible_deputy(counter: Counter) -
         await counter.types("ana", f"delegate {code(request)} @ed")
     assert "bo may now decide" in text(await counter.types("ana", f"delegate {code(request)} to @bo"))
     assert code(request) in text(await counter.types("bo", "inbox"))
+
+
+async def test_what_was_delegated_is_taken_back_with_the_same_word(counter: Counter) -> None:
+    request = await counter.world.agent.asks("payments.refund", payment="p1", cents=5)
+    off = f"delegate {request['id']} off"
+    with pytest.raises(Unknown, match="asked nobody"):
+        await counter.types("ana", off)
+    await counter.types("ana", f"delegate {code(request)} @bo")
+    viewing = counter.world.running.parts.viewing
+    for name in ("ana", "bo"):
+        [(_, lent)] = await viewing.delegated(counter.person(name).name, 5)
+        assert (lent.giver, lent.deputy) == ("ana", "bo")
+    assert await viewing.delegated(counter.person("cy").name, 5) == []
+    with pytest.raises(Unknown):
+        await counter.types("bo", off)
+    assert f"({code(request)}) in your place any more" in text(await counter.types("ana", off))
+    assert await viewing.delegated(counter.person("ana").name, 5) == []
+    assert code(request) not in text(await counter.types("bo", "inbox"))
+
+
+async def test_a_delegation_that_has_run_out_of_time_is_not_told(counter: Counter) -> None:
+    request = await counter.world.agent.asks("payments.refund", payment="p1", cents=5)
+    await counter.types("ana", f"delegate {code(request)} @bo")
+    viewing, ana = counter.world.running.parts.viewing, counter.person("ana").name
+    counter.world.clock.advance(timedelta(minutes=29, seconds=59))
+    assert len(await viewing.delegated(ana, 5)) == 1
+    counter.world.clock.advance(timedelta(seconds=1))
+    assert await viewing.delegated(ana, 5) == []
+
+
+async def test_who_may_stand_in_is_exactly_who_is_taken_as_a_deputy(counter: Counter) -> None:
+    absences = counter.world.running.parts.absences
+    assert [one.name for one in await absences.may_stand_in(counter.person("ana").name)] == ["bo", "cy"]
+    await counter.types("cy", "away until 3d to @ana")
+    people = counter.world.running.parts.policies.current().directory.people
+    for name in people:
+        listed = {one.name for one in await absences.may_stand_in(name)}
+        taken = set[str]()
+        for deputy in people:
+            with suppress(Refusal):
+                await counter.types(name, f"away until 1d to @{deputy}")
+                taken.add(deputy)
+                await counter.types(name, "back")
+        if name == "cy":
+            await counter.types("cy", "away until 3d to @ana")
+        assert listed == taken, name
 
 
 # ── accounts ─────────────────────────────────────────────────────────────────────────────────────
