@@ -116,10 +116,10 @@ class OutboxStore:
 
         await self._writer.submit(job)
 
-    async def next_send(self) -> datetime | None:
-        """Return the earliest instant at which a row is due."""
+    async def next_send(self, full: Collection[str] = ()) -> datetime | None:
+        """Return the earliest instant at which a row is due whose address is not `full`."""
         with reaching():
-            return await self._database.read(next_send)
+            return await self._database.read(lambda connection: next_send(connection, full))
 
     async def queued(self) -> tuple[int, datetime | None]:
         """Return how many rows wait or are being sent, and when the oldest of them was due first."""
@@ -217,7 +217,10 @@ def _queued(connection: Connection) -> tuple[int, datetime | None]:
     return int(count), oldest
 
 
-def next_send(connection: Connection) -> datetime | None:
-    """Return the earliest instant at which a row is due."""
-    instant: datetime | None = connection.execute(select(func.min(_BOX.due_at))).scalar()
+def next_send(connection: Connection, full: Collection[str] = ()) -> datetime | None:
+    """Return the earliest instant at which a row is due whose address is not `full`."""
+    soonest = select(func.min(_BOX.due_at))
+    if full:
+        soonest = soonest.where(_BOX.address.not_in(full))
+    instant: datetime | None = connection.execute(soonest).scalar()
     return instant

@@ -25,10 +25,10 @@ from bot.settings import (
     REFUSALS_EVERY,
     SWEEP_EVERY,
 )
-from handlers.clock import Bell, Metronome
+from handlers.clock import Bell, Metronome, Work
 
 SILENCE_MAX = timedelta(seconds=10)  # RELIABILITY.md R10: a loop that stopped is seen within this
-LATE_MAX = timedelta(seconds=60)  # likewise: what should have happened and did not
+LATE_MAX = timedelta(seconds=60)  # likewise: what should have happened and did not, while nothing else did
 CHECKPOINT_PAUSE = 0.2  # seconds between two checkpoints under a stream of approvals
 SIGNED = frozenset({EntryKind.APPROVED, EntryKind.REDEEMED})  # after these a checkpoint is signed at once
 
@@ -43,13 +43,13 @@ class Loops:
         self._delivering = delivering
         # Each looks at its own rows: what waits for the other would have it pause, and be late for its own.
         self._sweeper = self._metronome(parts.sweeping.sweep, parts.store.next_tick)
-        self._postman = self._metronome(self._deliver, parts.store.next_send)
+        self._postman = self._metronome(delivering.deliver, parts.store.next_send)
         self._dirty = asyncio.Event()
         self._silent: set[str] = set()  # on-call groups whose calendar has not answered for too long
         self._notary: asyncio.Task[None] | None = None
         self.heartbeat: Bell | None = None  # set before the start
 
-    def _metronome(self, work: Bell, next_due: Callable[[], Awaitable[datetime | None]]) -> Metronome:
+    def _metronome(self, work: Work, next_due: Callable[[], Awaitable[datetime | None]]) -> Metronome:
         return Metronome(work, next_due, self._parts.clock.now, wall, monotonic, SWEEP_EVERY)
 
     def start(self) -> None:
@@ -80,18 +80,22 @@ class Loops:
                 await self._delivering.settle()
 
     async def problem(self) -> str | None:
-        """Say which loop has gone silent; None when all are well."""
+        """Say which loop has gone silent, or does nothing though something is due; None when all are well.
+
+        Much that is late but gets done is load, not a stall: a replica taken out for it would do none of it.
+        """
         loops = {"the sweep": self._sweeper, "delivery": self._postman}
         silent = [name for name, loop in loops.items() if loop.silent_for() > SILENCE_MAX]
         if silent:
             return f"{' and '.join(silent)} went silent"
-        due_at = await self._parts.store.next_due()
-        late = self._parts.clock.now() - due_at if due_at is not None else timedelta(0)
-        return f"something due {late} ago has not been done" if late > LATE_MAX else None
-
-    async def _deliver(self) -> None:
-        while await self._delivering.deliver():
-            pass
+        tick_at, send_at = await self._parts.store.next_tick(), await self._delivering.next_send()
+        for what, due_at, moved_at in (
+            ("a deadline", tick_at, self._sweeper.moved_at),
+            ("a message", send_at, self._postman.moved_at),
+        ):
+            if due_at is not None and (stuck := self._parts.clock.now() - max(due_at, moved_at)) > LATE_MAX:
+                return f"{what} is due, and none was done for {stuck}"
+        return None
 
     def committed(self, change: Change) -> None:
         """Have a checkpoint signed when something was approved or redeemed."""

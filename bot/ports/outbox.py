@@ -25,8 +25,8 @@ EACH_MAX = 16  # sends under way to one address: one that never answers must lea
 class Outbox(Protocol):
     """What waits to be sent."""
 
-    async def next_send(self) -> datetime | None:
-        """Return the earliest instant at which a row is due."""
+    async def next_send(self, full: Collection[str] = ()) -> datetime | None:
+        """Return the earliest instant at which a row is due whose address is not `full`."""
         ...
 
     async def claim(

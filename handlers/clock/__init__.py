@@ -1,5 +1,5 @@
 """The metronome: APScheduler rings, nothing is stored in it."""
 
-from handlers.clock.metronome import Bell, Metronome
+from handlers.clock.metronome import Bell, Metronome, Work
 
-__all__ = ["Bell", "Metronome"]
+__all__ = ["Bell", "Metronome", "Work"]

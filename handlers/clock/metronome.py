@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 Bell = Callable[[], Awaitable[object]]
+Work = Callable[[], Awaitable[int]]  # a share of what is due; returns how much of it was done
 
 JUMP = 2.0  # seconds by which the wall clock may drift from the monotonic one between two rings
 PAUSE = timedelta(seconds=0.1)  # before work that left something due is tried again: others may hold the row
@@ -28,7 +29,7 @@ class Metronome:
 
     def __init__(
         self,
-        work: Bell,
+        work: Work,
         next_due: Callable[[], Awaitable[datetime | None]],
         now: Callable[[], datetime],
         wall: Callable[[], datetime],
@@ -46,6 +47,7 @@ class Metronome:
         self._armed_for: datetime | None = None
         self._loop: asyncio.Task[None] | None = None
         self._rang_at = monotonic()
+        self._moved_at = now()
         self._ahead = self._wall_ahead()
 
     def every(self, interval: timedelta, bell: Bell, name: str) -> None:
@@ -80,6 +82,11 @@ class Metronome:
         """Return how long ago the work last came to its end."""
         return timedelta(seconds=self._monotonic() - self._rang_at)
 
+    @property
+    def moved_at(self) -> datetime:
+        """When something was last done, or the start."""
+        return self._moved_at
+
     def _arm(self, due_at: datetime) -> None:
         wait = due_at - self._now()
         self._armed_for = due_at
@@ -98,12 +105,14 @@ class Metronome:
             self._wake.clear()
             self._armed_for = None
             began = self._now()
-            await _guarded(self._work, "work")
+            done = await _guarded(self._work, "work")
             self._rang_at = self._monotonic()
+            if done:
+                self._moved_at = self._now()
             due_at = await self._soonest()
             if due_at is not None:
-                # What was due before the work and still is cannot be done now; asking at once would spin.
-                self.earlier(self._now() + PAUSE if due_at <= began else due_at)
+                # Where nothing was done, what is still due cannot be done now; asking at once would spin.
+                self.earlier(self._now() + PAUSE if due_at <= began and not done else due_at)
 
     async def _rung(self) -> None:
         """Wait for a ring, but never longer than the safety net; the event loop's own clock cannot jump."""
@@ -134,8 +143,10 @@ class Metronome:
             return None
 
 
-async def _guarded(bell: Bell, name: str) -> None:
+async def _guarded(bell: Bell, name: str) -> object:
+    """Ring; return what came of it, None of a failure."""
     try:
-        await bell()
+        return await bell()
     except Exception as error:  # an outer loop: one failed ring must not be the last
         log.exception("clock.bell-failed", bell=name, error=type(error).__name__)
+        return None

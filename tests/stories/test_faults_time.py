@@ -227,3 +227,28 @@ async def test_after_the_grants_end_the_executor_is_told_of_its_lapse_instead(wo
     assert await told_kinds(world) == ["request.lapsed"]
     [letter] = await world.running.parts.store.letters(10)
     assert letter.request_id == request["id"]
+
+
+async def told_by_readyz(world: World) -> tuple[int, str | None]:
+    """Return the status of `/readyz`, and what it says of the loops."""
+    async with world.http.get(f"{world.url}/readyz") as answer:
+        return answer.status, (await answer.json())["checks"]["loops"]
+
+
+async def test_a_minute_in_which_nothing_due_is_done_takes_the_replica_out_until_it_is(world: World) -> None:
+    await world.agent.asks("db.migrate", **ASK)
+    await world.settle()
+    world.clock.advance(timedelta(minutes=5, seconds=60))  # an escalation is due, and nobody sweeps
+    assert await told_by_readyz(world) == (200, None)
+    world.clock.advance(timedelta(seconds=1))
+    assert await told_by_readyz(world) == (503, "a deadline is due, and none was done for 0:01:01")
+    await world.running.parts.sweeping.sweep()
+    status, told = await told_by_readyz(world)
+    assert (status, told) == (200, None)  # what the escalation says is due, though only just
+    world.clock.advance(timedelta(seconds=61))
+    assert await told_by_readyz(world) == (503, "a message is due, and none was done for 0:01:01")
+    world.running.loops.start()
+    async with asyncio.timeout(5):
+        while await told_by_readyz(world) != (200, None):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await world.running.loops.stop()

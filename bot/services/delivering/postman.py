@@ -46,15 +46,21 @@ class Delivering:
             started = await self._start()
         return started
 
+    async def next_send(self) -> datetime | None:
+        """Return the earliest instant at which a row is due whose address is not full."""
+        return await self.outside.store.next_send(self._full_at(self.outside.clock.now()))
+
+    def _full_at(self, now: datetime) -> set[str]:
+        return {address for address, until in self._full.items() if now < until}
+
     async def _start(self) -> int:
         free = AT_ONCE - len(self._sending)
         if free <= 0:
             return 0
         now = self.outside.clock.now()
         self._full = {address: until for address, until in self._full.items() if now < until + LATELY}
-        full = {address for address, until in self._full.items() if now < until}
         under_way = Counter(self._sending.values()) + Counter(dict.fromkeys(self._full, EACH_MAX - 1))
-        claimed = await self.outside.store.claim(now, free, LEASE, under_way, full)
+        claimed = await self.outside.store.claim(now, free, LEASE, under_way, self._full_at(now))
         for row in claimed:
             task = asyncio.create_task(self._send(row))
             self._sending[task] = row.send.address

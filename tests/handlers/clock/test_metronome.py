@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.clock import Metronome
+from handlers.clock.metronome import PAUSE
 
 HOUR = timedelta(hours=1)
 NEVER = timedelta(seconds=30)  # a safety net that no test waits for
@@ -51,14 +52,15 @@ class Bench:
     def __init__(self) -> None:
         self.due: list[datetime] = []
         self.rang: list[float] = []
-        self.work: Callable[[], Awaitable[object]] = self.take
+        self.work: Callable[[], Awaitable[int]] = self.take
 
-    async def take(self) -> None:
+    async def take(self) -> int:
         self.rang.append(time.monotonic())
-        self.due = [one for one in self.due if one > _now()]
+        before, self.due = self.due, [one for one in self.due if one > _now()]
+        return len(before) - len(self.due)
 
-    async def bell(self) -> None:
-        await self.work()
+    async def bell(self) -> int:
+        return await self.work()
 
     async def soonest(self) -> datetime | None:
         return min(self.due, default=None)
@@ -188,9 +190,10 @@ async def test_a_clock_set_back_while_the_work_is_under_way_is_noticed_too() -> 
     async def other() -> None:
         bells.append(time.monotonic())
 
-    async def slow() -> None:
+    async def slow() -> int:
         Host.shift = -HOUR
         await asyncio.sleep(0.15)
+        return 0
 
     bench.work = slow
     metronome = Metronome(bench.bell, bench.soonest, _now, Host.wall, time.monotonic, timedelta(seconds=0.1))
@@ -206,7 +209,7 @@ async def test_a_clock_set_back_while_the_work_is_under_way_is_noticed_too() -> 
 async def test_a_failing_bell_goes_on_ringing() -> None:
     bench = Bench()
 
-    async def broken() -> None:
+    async def broken() -> int:
         await bench.take()
         raise RuntimeError("the database is away")
 
@@ -229,8 +232,9 @@ async def test_a_store_that_does_not_say_what_is_due_does_not_end_it() -> None:
 async def test_what_stays_due_is_looked_at_again_after_a_pause_and_not_in_a_spin() -> None:
     bench = Bench()
 
-    async def cannot() -> None:
+    async def cannot() -> int:
         bench.rang.append(time.monotonic())  # somebody else holds the row: it stays due
+        return 0
 
     bench.work = cannot
     async with ringing(bench) as metronome:
@@ -240,11 +244,32 @@ async def test_what_stays_due_is_looked_at_again_after_a_pause_and_not_in_a_spin
     assert 2 <= len(bench.rang) <= 8
 
 
+async def test_much_that_is_due_is_done_share_by_share_without_a_pause_and_never_silent() -> None:
+    bench, silences = Bench(), list[timedelta]()
+
+    async def one() -> int:
+        bench.rang.append(time.monotonic())
+        await asyncio.sleep(0.005)
+        silences.append(metronome.silent_for())
+        bench.due.pop()
+        return 1
+
+    bench.work = one
+    async with ringing(bench) as metronome:
+        began = _now()
+        bench.due = [_in(-1)] * 40
+        metronome.earlier(bench.due[0])
+        assert await bench.rings(40, within=2) < 40 * PAUSE.total_seconds() / 2
+    assert max(silences[1:]) < PAUSE
+    assert metronome.moved_at > began
+
+
 async def test_while_something_stays_due_a_new_commit_is_rung_for_at_once() -> None:
     bench = Bench()
 
-    async def cannot() -> None:
+    async def cannot() -> int:
         bench.rang.append(time.monotonic())
+        return 0
 
     bench.work = cannot
     async with ringing(bench) as metronome:
@@ -259,8 +284,9 @@ async def test_while_something_stays_due_a_new_commit_is_rung_for_at_once() -> N
 async def test_it_says_how_long_the_work_has_not_come_to_its_end() -> None:
     bench = Bench()
 
-    async def stuck() -> None:
+    async def stuck() -> int:
         await asyncio.sleep(NEVER.total_seconds())
+        return 0
 
     bench.work = stuck
     async with ringing(bench) as metronome:

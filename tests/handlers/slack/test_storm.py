@@ -119,6 +119,21 @@ async def test_others_first_card_does_not_wait_for_the_storm(world: World, slack
     see_everything(slack)
 
 
+async def test_a_channel_that_is_minutes_behind_takes_no_replica_out(world: World, slack: FakeSlack) -> None:
+    await storm(world, MANY)
+    world.running.loops.start()
+    for _ in range(8):
+        before = posts(slack, "#ops")
+        world.clock.advance(timedelta(seconds=10))
+        async with asyncio.timeout(5):
+            while posts(slack, "#ops") == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await world.running.loops.problem() is None
+    assert posts(slack, "#ops") < MANY
+    await world.running.loops.stop()
+    see_everything(slack)
+
+
 async def test_cards_come_in_the_order_of_their_requests(world: World, slack: FakeSlack) -> None:
     asked = []
     for number in range(EACH_MAX + 8):
