@@ -5,7 +5,7 @@
     ├── Unauthenticated         no credential, or one that is not in force             401
     ├── Forbidden               known, but not allowed                                 403
     │   ├── NotYours … NotAnApprover, OwnRequest, SideGone, UnknownPerson, NoReviewsByMachines
-    │   ├── ActsForNobody, NotItsExecutor
+    │   ├── ActsForNobody, NotItsExecutor, ForeignButton
     │   └── NotAHolder, OwnGlass
     ├── Unknown                 not there, or not for your eyes                        404
     ├── Conflict                true a moment ago, or of another request               409
@@ -93,6 +93,10 @@ class SideGone(Forbidden):
 
 class UnknownPerson(Forbidden):
     """This account belongs to nobody in the directory, so it cannot review."""
+
+
+class ForeignButton(Forbidden):
+    """Nothing was done: this button is not ours, or does not stand where we put it."""
 
 
 class NoReviewsByMachines(Forbidden):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from bot.core.card import Button, Card, Fact, QuestionLine, RoundupLine
-from bot.core.terms import Json
+from bot.core.terms import Json, RequestId
 from handlers.render import Renderer
 from handlers.teams import runs
 from handlers.teams.limits import ACTIONS_MAX, CARD_MAX, INPUT_MAX
@@ -78,8 +78,11 @@ def message(card: Card, renderer: Renderer) -> Message:
     return Message(f"{card.title} · {card.status}"[:SUMMARY_MAX], content, shown)
 
 
-def roundup(lines: Sequence[RoundupLine], waiting: int, renderer: Renderer) -> Content:
-    """Return the message that lists requests, those first that wait, as many as fit."""
+def roundup(lines: Sequence[RoundupLine], waiting: int, leader: RequestId, renderer: Renderer) -> Content:
+    """Return the message that lists requests, those first that wait, as many as fit.
+
+    It is kept under the request `leader`.
+    """
     shown = sorted(lines, key=lambda line: not line.waits)
     while True:
         told = [
@@ -91,7 +94,8 @@ def roundup(lines: Sequence[RoundupLine], waiting: int, renderer: Renderer) -> C
             )
             for one in shown
         ]
-        content: Content = renderer.json("teams/roundup.json.j2", lines=told, waiting=waiting, **WORDS)
+        values = {"lines": told, "waiting": waiting, "leader": leader}
+        content: Content = renderer.json("teams/roundup.json.j2", **values, **WORDS)
         if len(orjson.dumps(content)) <= CARD_MAX or len(shown) == 1:
             return content
         shown = shown[: len(shown) * 3 // 4]

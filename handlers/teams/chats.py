@@ -25,6 +25,11 @@ class Where(NamedTuple):
     kind: str
 
 
+def posted_to(place: str) -> str:
+    """Return the conversation to which a place's messages are posted."""
+    return place.partition(" ")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Chats:
     """Finds conversations; what it was told of them is in the store, the channels' names only here."""

@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.core.card import Card, card
-from bot.core.errors import Malformed, Refusal, UnknownPerson
+from bot.core.errors import ForeignButton, Malformed, Refusal, UnknownPerson
 from bot.core.terms import (
     Actor,
     ActorKind,
+    Entry,
+    EntryKind,
     GroupName,
     PersonName,
     Proof,
     Request,
+    RequestId,
     Surface,
     Verdict,
 )
@@ -22,10 +25,12 @@ from bot.services.reviewing import Reviewing
 from bot.services.viewing import Viewing
 from handlers.commands import Answer
 from handlers.commands import Desk as Commands
-from handlers.render import Renderer
 from handlers.teams.cards import Content, message
+from handlers.teams.chats import posted_to
+from handlers.teams.connector import base
 from handlers.teams.identity import Identity, person
 from handlers.teams.payloads import Click, Clicker, Typed
+from handlers.teams.seal import Sealing
 
 VERDICTS = {"approve": Verdict.APPROVE, "deny": Verdict.DENY, "comment": Verdict.COMMENT}
 
@@ -43,8 +48,37 @@ class Desk:
     store: Store
     policies: Policies
     clock: Clock
-    renderer: Renderer
+    renderer: Sealing
     public_url: str
+
+    async def stands(self, click: Click) -> None:
+        """Refuse a press in a message that we did not post for its request, or are only just posting.
+
+        Buttons below answers are known by their conversation alone: they stand in personal chats, where
+        nobody writes but its person and we. Raises `ForeignButton`, after its audit entry.
+        """
+        if click.is_personal:
+            return
+        where = (base(click.clicker.where), click.message)
+        standing = await self.store.posted(click.leader)
+        if where not in {(posted_to(posted.place), posted.message) for posted in standing}:
+            refusal = ForeignButton(
+                "Nothing was done: we did not put this button into this message, or have done so only now. "
+                f"Press it on our own card in a moment, or decide at {self._page(click.request_id)}"
+            )
+            await self.foreign(click.clicker, refusal, click.request_id)
+            raise refusal
+
+    async def foreign(self, clicker: Clicker, refusal: ForeignButton, about: RequestId | None = None) -> None:
+        """Put on record that somebody pressed a button that was not theirs to press there."""
+        try:
+            actor = await self.identity.actor(clicker)
+        except Refusal:
+            actor = self._nobody(clicker)
+        facts = {"refusal": refusal.slug(), "route": "POST /teams/messages"}
+        now = self.clock.now()
+        entry = Entry(EntryKind.CALL_REFUSED, now, actor, request_id=about, facts=facts)
+        await self.commands.refusals.note(entry, refusal)
 
     async def press(self, click: Click) -> Content:
         """Do what a button of a card says; return the card as its presser sees it then."""
@@ -57,7 +91,7 @@ class Desk:
             request = await self.viewing.see(request.id, person(actor))
         if not _is_done(click, request, actor):
             request = await work(click, request, actor)
-        return message(await self._card(request), self.renderer).content
+        return message(await self._card(request), self.renderer.within(base(click.clicker.where))).content
 
     async def run(self, clicker: Clicker, line: str) -> Answer:
         """Run a line that somebody typed, or that a button below an answer stands for."""
@@ -123,7 +157,10 @@ class Desk:
         names: dict[GroupName, frozenset[PersonName]] = {
             group: people for group, people in roster.groups.items() if people is not None
         }
-        return card(request, self.clock.now(), f"{self.public_url}/requests/{request.id}", names=names)
+        return card(request, self.clock.now(), self._page(request.id), names=names)
+
+    def _page(self, request_id: RequestId) -> str:
+        return f"{self.public_url}/requests/{request_id}"
 
     async def _actor(self, click: Click, request: Request) -> Actor:
         try:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from bot.core.card import Card, RoundupLine
 from bot.core.terms import SYSTEM, PersonName, RequestId, Surface
 from bot.ports import Accounts, Clock, Later, Never, Place, Posted, Store
-from handlers.render import Renderer
 from handlers.teams.cards import message, roundup
-from handlers.teams.chats import PERSONAL, Chats
+from handlers.teams.chats import PERSONAL, Chats, posted_to
 from handlers.teams.connector import Connector, thread
 from handlers.teams.messages import carrying, saying
 from handlers.teams.sdk import MessageActivityInput
+from handlers.teams.seal import Sealing
 from handlers.teams.troubles import Stale
 
 UNKNOWN_END = "Teams: nobody knows whether the card arrived there before the connection broke; look there"
@@ -32,7 +32,7 @@ class TeamsNotifier:
     store: Store
     accounts: Accounts
     clock: Clock
-    renderer: Renderer
+    renderer: Sealing
 
     async def find(self, address: str, person: PersonName | None) -> Place:
         """Return the channel behind `name`, `Team/name` or an id, or a person's chat."""
@@ -44,7 +44,7 @@ class TeamsNotifier:
 
     async def post(self, card: Card, place: Place) -> Posted:
         """Post a card; raises `Unsure` when nobody knows whether it stands there now."""
-        shown = message(card, self.renderer)
+        shown = message(card, self.renderer.within(posted_to(place.id)))
         carried = carrying(shown.content, shown.summary)
         message_id = await self._once(card.request_id, place, carried)
         return _posted(card.request_id, place.id, message_id, card.version)
@@ -56,7 +56,7 @@ class TeamsNotifier:
 
     async def update(self, card: Card, posted: Posted) -> Posted:
         """Bring a card up to date; raises `Never` when its message is gone."""
-        shown = message(card, self.renderer)
+        shown = message(card, self.renderer.within(posted_to(posted.place)))
         await self._change(posted, carrying(shown.content, shown.summary))
         return _posted(card.request_id, posted.place, posted.message, card.version)
 
@@ -65,7 +65,8 @@ class TeamsNotifier:
     ) -> Posted:
         """Post one message for many requests, or bring the one that stands up to date."""
         waiting = sum(line.waits for line in lines)
-        content = roundup(lines, waiting, self.renderer)
+        renderer = self.renderer.within(posted_to(posted.place if posted is not None else place.id))
+        content = roundup(lines, waiting, leader, renderer)
         carried = carrying(content, f"{waiting} more requests waiting")
         if posted is not None:
             await self._change(posted, carried)

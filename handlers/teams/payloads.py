@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.core.errors import Malformed
+from bot.core.errors import ForeignButton, Malformed
 from bot.core.terms import Digest, Json, RequestId
 from bot.ports import Conversation
 from handlers.teams.chats import GROUP, PERSONAL, TEAM
@@ -15,11 +15,14 @@ from handlers.teams.seal import Seal
 
 MENTION = re.compile(r"<at[^>]*>.*?</at>", re.DOTALL)
 BLANK = re.compile(r"[\s\u00a0]+")
+BY_HAND = (None, "manual")  # what a press says of itself; a card's `refresh` says "automatic"
 BY_A_PERSON = ("message", "invoke")  # what somebody does themselves; who installs may be somebody else
 NOT_OURS = (
-    "Nothing was done: this button does not carry our seal. Either somebody else made this card, or it is "
-    "older than our seals. Write `inbox` to me for a card of ours, and tell an admin of this one."
+    "Nothing was done: this button does not carry our seal for this conversation. Either somebody else made "
+    "this card, or it was copied from elsewhere, or it is older than our seals. Write `inbox` to me for a "
+    "card of ours, and tell an admin of this one."
 )
+UNPRESSED = "Nothing was done: a card of ours does nothing by itself, and nobody pressed this button."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,17 @@ class Clicker:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A pressed button; `words` are those of its form."""
+    """A pressed button; `words` are those of its form.
+
+    `message` is the one in which it was pressed, kept under the request `leader` if it is one of ours.
+    """
 
     clicker: Clicker
+    message: str | None
+    is_personal: bool
     verb: str
     request_id: RequestId
+    leader: RequestId
     digest: Digest
     words: str | None
     command: str | None  # what a button below an answer runs
@@ -69,19 +78,29 @@ def tenants(body: Mapping[str, Json]) -> set[str]:
 
 
 def click(body: Mapping[str, Json], seal: Seal) -> Click:
-    """Read an `adaptiveCard/action`. Raises `Malformed` for a button that is not one of ours."""
-    action = _part(_part(body, "value"), "action")
+    """Read an `adaptiveCard/action`.
+
+    Raises `ForeignButton` for a button that we did not write for that conversation, or that nobody pressed:
+    Teams runs a card's `refresh` for whoever sees it.
+    """
+    by, value = clicker(body), _part(body, "value")
+    action = _part(value, "action")
     data, verb = _part(action, "data"), str(action.get("verb") or "")
-    if not seal.holds(verb, data):
-        raise Malformed(NOT_OURS)
+    if not seal.holds(verb, data, base(by.where)):
+        raise ForeignButton(NOT_OURS)
+    if value.get("trigger") not in BY_HAND:
+        raise ForeignButton(UNPRESSED)
     request, digest, command = data.get("request"), data.get("digest"), data.get("command")
     if verb != "run" and not (isinstance(request, str) and isinstance(digest, str) and request and digest):
         raise Malformed("This button belongs to no request.")
-    words = data.get(f"{verb}_words")
+    words, message, leader = data.get(f"{verb}_words"), body.get("replyToId"), data.get("leader")
     return Click(
-        clicker=clicker(body),
+        clicker=by,
+        message=message if isinstance(message, str) and message else None,
+        is_personal=_part(body, "conversation").get("conversationType") == PERSONAL,
         verb=verb,
         request_id=RequestId(str(request)),
+        leader=RequestId(leader if isinstance(leader, str) else str(request)),
         digest=Digest(str(digest)),
         words=words if isinstance(words, str) else None,
         command=command if isinstance(command, str) else None,

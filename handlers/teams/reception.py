@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from bot.core.errors import NotReady, Refusal
+from bot.core.errors import ForeignButton, NotReady, Refusal
 from bot.core.terms import Actor, ActorKind, Json, Proof, Surface
 from bot.ports import Later, Never, Unsure
 from handlers import problems
@@ -24,7 +24,7 @@ from handlers.commands.glass import confirmed
 from handlers.teams import payloads
 from handlers.teams.chats import PERSONAL, Chats
 from handlers.teams.desk import Desk
-from handlers.teams.payloads import Typed
+from handlers.teams.payloads import Click, Typed
 from handlers.teams.sdk import ActivityEvent, InvokeResponse
 from handlers.teams.seal import Seal
 from handlers.teams.speaker import Speaker
@@ -91,7 +91,7 @@ class Reception:
         await self.chats.heard_of(conversation, by)
 
     async def _click(self, body: Body) -> dict[str, Json]:
-        click = payloads.click(body, self.seal)
+        click = await self._read(body)
         if click.verb == "open":
             answer = await self.desk.open(click)
         elif click.command is not None:
@@ -102,6 +102,16 @@ class Reception:
         personal = body.get("conversation", {}).get("conversationType") == PERSONAL
         where = await self.speaker.answer(answer, click.clicker, is_personal=personal)
         return {"type": MESSAGE, "value": where}
+
+    async def _read(self, body: Body) -> Click:
+        """Return what was pressed: a button of ours, where we put it; anything else goes on record."""
+        try:
+            click = payloads.click(body, self.seal)
+        except ForeignButton as refusal:
+            await self.desk.foreign(payloads.clicker(body), refusal)
+            raise
+        await self.desk.stands(click)
+        return click
 
     async def _message(self, body: Body) -> None:
         try:

@@ -9,13 +9,13 @@ from datetime import timedelta
 from bot.core.terms import Json
 from bot.ports import Turn
 from handlers.commands import Answer
-from handlers.render import Renderer
 from handlers.teams.answers import contents
 from handlers.teams.chats import Chats
-from handlers.teams.connector import Connector
+from handlers.teams.connector import Connector, base
 from handlers.teams.messages import carrying
 from handlers.teams.payloads import Clicker
 from handlers.teams.sdk import MessageActivityInput
+from handlers.teams.seal import Sealing
 
 WAIT_MAX = timedelta(seconds=40)  # for one part's turn: a long answer has more parts than a second takes
 HERE = "Done; see below."
@@ -28,16 +28,16 @@ class Speaker:
 
     chats: Chats
     connector: Connector
-    renderer: Renderer
+    renderer: Sealing
     tenant: str
 
     async def answer(self, answer: Answer, clicker: Clicker, *, is_personal: bool) -> str:
         """Send an answer to the asker alone; return what is said where they asked. Raises like a notifier."""
-        cards: list[dict[str, Json]] = contents(answer, self.renderer)
-        url, conversation = clicker.url, clicker.where
+        url, conversation = clicker.url, base(clicker.where)
         if not is_personal:
             place = await self.chats.personal(f"{self.tenant}/{clicker.object_id}")
             url, conversation, _ = await self.chats.where(place)
+        cards: list[dict[str, Json]] = contents(answer, self.renderer.within(conversation))
         for content in cards:
             await self._post(url, conversation, carrying(content, answer.title or "Answer"))
         return HERE if is_personal else ELSEWHERE

@@ -216,9 +216,17 @@ class FakeTeams:
         """Return the invoke that pressing a button sends, without sending it."""
         data, action = card.filled(button, words, user)
         pressed = {"type": "Action.Execute", "title": action["title"], "verb": action["verb"], "data": data}
-        chat = card.message.conversation
         about = {"type": "invoke", "name": "adaptiveCard/action", "replyToId": card.message.id}
-        return {**self.activity(user, chat), **about, "value": {"action": pressed, "trigger": "manual"}}
+        activity = {**self.activity(user, card.message.conversation), **about}
+        if activity["conversation"]["conversationType"] == "channel":  # Teams names the thread, too
+            activity["conversation"]["id"] += f";messageid={card.message.thread or card.message.id}"
+        return {**activity, "value": {"action": pressed, "trigger": "manual"}}
+
+    def copied(self, card: "CardView", chat: Conversation) -> "CardView":
+        """Let somebody post a copy of a card, with all that its buttons carry, to a conversation."""
+        copy = Message(chat.id, self.state.next(), "", "", card.message.content, None, seen=True)
+        chat.messages.append(copy)
+        return CardView(self, copy)
 
     async def press(self, card: "CardView", button: str, user: str, words: str | None = None) -> Answer:
         """Press a button, with words in its form; the presser sees the card of the answer."""

@@ -63,6 +63,7 @@ async def request_(world: World) -> dict[str, Any]:
 def sealed(world: World, invoke: dict[str, Any]) -> dict[str, Any]:
     """Return a hand-made press as if the server had written its button, to try what is behind the seal."""
     action = invoke["value"]["action"]
-    tag = Seal(world.running.parts.keys.commitment).tag(str(action["verb"] or ""), action["data"])
+    where = str(invoke["conversation"]["id"]).partition(";")[0]
+    tag = Seal(world.running.parts.keys.commitment).tag(str(action["verb"] or ""), action["data"], where)
     action["data"] = {**action["data"], "tag": tag}
     return invoke

@@ -175,7 +175,7 @@ def roundup_line(number: int, **differs: Any) -> RoundupLine:
 
 
 def test_a_roundup_opens_single_requests_and_never_decides_several() -> None:
-    content = roundup([roundup_line(1), roundup_line(2, waits=False)], 1, RENDERER)
+    content = roundup([roundup_line(1), roundup_line(2, waits=False)], 1, ID, RENDERER)
     check_card(content)
     executes = [node for node in nodes(content) if node.get("type") == "Action.Execute"]
     assert [(one["verb"], one["data"]["request"]) for one in executes] == [("open", f"req_{1:032x}")]
@@ -183,7 +183,7 @@ def test_a_roundup_opens_single_requests_and_never_decides_several() -> None:
 
 def test_the_longest_roundup_is_taken() -> None:
     lines = [roundup_line(n, title="💥" * 150, status="💥" * 300, agent="💥" * 100) for n in range(30)]
-    content = roundup(lines, 30, RENDERER)
+    content = roundup(lines, 30, ID, RENDERER)
     check_card(content)
     assert len(orjson.dumps(content)) <= CARD_MAX
 

@@ -1,4 +1,4 @@
-"""Whatever stands in an activity, reading it gives values or `Malformed`, never anything else."""
+"""Whatever stands in an activity, reading it gives values or a refusal, never anything else."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.errors import Malformed
+from bot.core.errors import ForeignButton, Malformed
 from handlers.commands import Answer, Line
 from handlers.teams import TeamsNotifier, payloads
 from handlers.teams.payloads import Clicker
-from handlers.teams.seal import Seal
+from handlers.teams.seal import Seal, Sealing
 from handlers.teams.speaker import Speaker
 from tests.fakes.teams import FakeTeams, account
 from tests.fixtures.json_values import SCALARS, VALUES
@@ -27,7 +27,7 @@ from tests.world import World
 ANA, BO = "29:1ana", "29:1bo"
 NAMES = st.sampled_from(
     ["id", "aadObjectId", "role", "tenant", "tenantId", "team", "name", "conversationType", "action", "data",
-     "verb", "request", "digest", "command", "text", "mentioned", "type", "eventType"]
+     "verb", "request", "digest", "command", "text", "mentioned", "type", "eventType", "leader", "trigger"]
 )  # fmt: skip
 PARTS = st.dictionaries(NAMES, SCALARS | st.dictionaries(NAMES, SCALARS | VALUES, max_size=3), max_size=5)
 BODIES = st.fixed_dictionaries(
@@ -35,7 +35,7 @@ BODIES = st.fixed_dictionaries(
     optional={
         name: PARTS | SCALARS | st.lists(PARTS, max_size=2)
         for name in ("from", "recipient", "conversation", "channelData", "value", "entities", "text",
-                     "membersRemoved", "type", "action")
+                     "membersRemoved", "type", "action", "replyToId")
     },
 )  # fmt: skip
 
@@ -45,7 +45,7 @@ SEAL = Seal(lambda value: sha256(value).hexdigest())
 class Anyones(Seal):
     """A seal that holds for anything, so that what comes behind it is read."""
 
-    def holds(self, verb: str, data: Mapping[str, Any]) -> bool:  # as the other's
+    def holds(self, verb: str, data: Mapping[str, Any], conversation: str) -> bool:  # as the other's
         return True
 
 
@@ -56,7 +56,7 @@ def test_any_activity_is_read_or_malformed(body: dict[str, Any]) -> None:
         with suppress(Malformed):
             read(body)
     for seal in (SEAL, Anyones(SEAL.commit)):
-        with suppress(Malformed):
+        with suppress(Malformed, ForeignButton):
             payloads.click(body, seal)
     payloads.tenants(body)
     payloads.conversation(body, "tenant")
@@ -80,7 +80,7 @@ async def test_an_answer_of_many_parts_waits_for_its_turn_and_arrives_whole(
     chat = await teams.install_for(ANA)
     notifier = world.running.delivering.outside.notifiers["teams"]
     assert isinstance(notifier, TeamsNotifier)
-    speaker = Speaker(notifier.chats, notifier.connector, RENDERER, "tenant")
+    speaker = Speaker(notifier.chats, notifier.connector, Sealing(RENDERER, SEAL), "tenant")
     asker = Clicker(ANA, None, None, is_agentic=False, url=teams.service_url, where=chat)
     answer = Answer("Long", tuple(Line(f"line {n} " + "y" * 2900) for n in range(80)))
     speaking = asyncio.create_task(speaker.answer(answer, asker, is_personal=True))
