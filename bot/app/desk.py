@@ -25,7 +25,7 @@ from handlers.pace import Pace
 Examine = Callable[[], AsyncIterator[Finding]]
 
 
-def desk_of(made: Parts, reload: Callable[[], Awaitable[None]], examine: Examine | None) -> Desk:
+def desk_of(made: Parts, pace: Pace, reload: Callable[[], Awaitable[None]], examine: Examine | None) -> Desk:
     """Put the words together; without `examine` there is no doctor in chat."""
     store, policies, clock = made.store, made.policies, made.clock
     finder = Finder(made.viewing, clock, made.public_url)
@@ -47,4 +47,4 @@ def desk_of(made: Parts, reload: Callable[[], Awaitable[None]], examine: Examine
         Doctor(examine).words() if examine else (),
     ]
     words = tuple(word for chapter in chapters for word in chapter)
-    return Desk(Vocabulary(words), store, policies, clock, tying, made.refusing, Pace(clock))
+    return Desk(Vocabulary(words), store, policies, clock, tying, made.refusing, pace)

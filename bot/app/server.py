@@ -34,6 +34,7 @@ from handlers.api.health import install_health, install_metrics
 from handlers.api.meters import Meters
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
+from handlers.pace import Pace
 from handlers.record import Record
 from handlers.render import Renderer
 
@@ -91,7 +92,7 @@ async def surfaced(
         problems.install(app, made.ids, Record(made.knowing.holder, made.refusing.record))
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
-        commands = desk_of(made, loops.reload, examine)
+        commands = desk_of(made, Pace.of(app, made.clock), loops.reload, examine)
         socket = install_slack(app, made, renderer, commands)
         install_teams(app, made, teams, commands)
         checks, others = _checks(made, loops), _soft_checks(made, socket)

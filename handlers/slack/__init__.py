@@ -67,7 +67,7 @@ def install(
 
     def listeners_of(workspace: Workspace) -> Listeners:
         identity = Identity(workspace, linking, clock)
-        desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url)
+        desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url, commands.pace)
         home = Home(identity, viewing, absences, clock, renderer, workspace, public_url)
         ours = replace(commands, prefix=PREFIX, shows_all=shows_all)
         panes = Panes(desk, viewing, home)

@@ -22,6 +22,7 @@ from bot.core.terms import (
 )
 from bot.ports import Clock, Later, Never, Store
 from bot.services.reviewing import Reviewing
+from handlers.pace import Pace
 from handlers.render import Renderer
 from handlers.slack.blocks import clip, escaped, fit
 from handlers.slack.identity import Clicker, Identity, person
@@ -44,6 +45,7 @@ class Desk:
     renderer: Renderer
     workspace: Workspace
     public_url: str
+    pace: Pace
 
     async def approve(self, click: Click) -> None:
         """Approve, or ask for the reason that the policy wants first."""
@@ -134,14 +136,16 @@ class Desk:
 
     async def actor(self, clicker: Clicker, request: Request, what: str) -> Actor:
         """Return as who somebody acts on a request; raises the `Refusal`, after its audit entry."""
+        # Until we know better, whoever it was is nobody who may review.
+        account = f"{clicker.team or '?'}/{clicker.id}"
+        actor = Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE)
         try:
-            return await self.identity.actor(clicker)
+            actor = await self.identity.actor(clicker)
+            self.pace.keep_person(person(actor))
         except Refusal as refusal:
-            # Whoever it was, they are nobody who may review.
-            account = f"{clicker.team or '?'}/{clicker.id}"
-            nobody = Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE)
-            await self.reviewing.turned_away(request, str(what), refusal, nobody)
+            await self.reviewing.turned_away(request, str(what), refusal, actor)
             raise
+        return actor
 
     def _page(self, request_id: RequestId) -> str:
         return f"{self.public_url}/requests/{request_id}"

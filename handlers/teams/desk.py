@@ -119,8 +119,9 @@ class Desk:
 
     async def open(self, click: Click) -> Answer:
         """Return the card of a request that stood as one line among many, for whoever may see it."""
-        actor = await self.identity.actor(click.clicker)
-        request = await self.viewing.see(click.request_id, person(actor))
+        request = await self.store.get(click.request_id)
+        actor = await self._actor(click, request)
+        request = await self.viewing.see(request.id, person(actor))
         return Answer(cards=(await self._card(request),))
 
     async def typed(self, typed: Typed) -> Answer:
@@ -163,12 +164,14 @@ class Desk:
         return f"{self.public_url}/requests/{request_id}"
 
     async def _actor(self, click: Click, request: Request) -> Actor:
+        actor = self._nobody(click.clicker)  # until we know better
         try:
-            return await self.identity.actor(click.clicker)
+            actor = await self.identity.actor(click.clicker)
+            self.commands.pace.keep_person(person(actor))
         except Refusal as refusal:
-            # Whoever it was, they are nobody who may review.
-            await self.reviewing.turned_away(request, click.verb, refusal, self._nobody(click.clicker))
+            await self.reviewing.turned_away(request, click.verb, refusal, actor)
             raise
+        return actor
 
     def _nobody(self, clicker: Clicker) -> Actor:
         return Actor(ActorKind.PERSON, "", Surface.TEAMS, self.identity.account(clicker), Proof.SIGNATURE)

@@ -14,6 +14,7 @@ from bot.app.desk import desk_of
 from bot.core.terms import Actor, ActorKind, Person, PersonName, Proof, Surface
 from bot.doctor.finding import Finding, bad, good, warn
 from handlers.commands import Answer, Desk
+from handlers.pace import Pace
 from tests.fixtures.policy import DIRECTORY, write_policy
 from tests.world import World, a_world
 
@@ -71,7 +72,11 @@ async def world(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
 def counter(world: World, tmp_path: Path) -> Counter:
     """Its desk."""
     running = world.running
-    return Counter(world, desk_of(running.parts, running.loops.reload, findings), tmp_path / "policy")
+    return Counter(
+        world,
+        desk_of(running.parts, Pace(running.parts.clock), running.loops.reload, findings),
+        tmp_path / "policy",
+    )
 
 
 def text(answer: Answer) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from bot.core.errors import TooMany
+from bot.core.terms import PersonName, RequestId
+from handlers.pace import PERSON_PER_MINUTE, Pace
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import Fault
 from tests.fakes.slack_views import CardView
@@ -179,4 +183,28 @@ async def test_the_owner_and_who_it_was_for_hear_how_it_ended(world: World, slac
         line = slack.chat(user).line(f"({request['code']}): Denied. ana denied: Not on a Friday")
         assert line.startswith("Run a database migration")
         assert f"/requests/{request['id']}" in line
+    assert card.thread
+
+
+async def test_what_one_person_presses_has_the_pace_of_what_they_type_and_call(
+    world: World, slack: FakeSlack, card: CardView, request_: Request
+) -> None:
+    await card.press(ASK, ANA)
+    form = await slack.form(ANA)
+    pace = Pace.of(world.running.app, world.clock)
+    for _ in range(PERSON_PER_MINUTE):
+        with suppress(TooMany):
+            pace.keep_person(PersonName("ana"))
+    await form.submit("Too fast?")
+    assert "slow down" in form.errors
+    for button in ("Delegate", "Comment", LOOK, "Approve"):
+        await card.press(button, ANA)
+        assert "slow down" in await slack.whisper(ANA)
+    stored = await world.running.parts.store.get(RequestId(request_["id"]))
+    assert stored.version == 1
+    entries = await world.running.parts.auditing.story(stored.id)
+    assert [body.get("facts") for _, body in entries].count({"refusal": "too-many"}) == 5
+    await card.press("Approve", BO)
+    assert (await world.agent.sees(request_))["state"] == "approved"
+    await world.settle()
     assert card.thread

@@ -15,6 +15,7 @@ from bot.core.terms import Actor, ActorKind, Proof, Surface
 from bot.doctor import examine_running
 from bot.doctor.finding import Finding
 from bot.doctor.slack import check_slack
+from handlers.pace import Pace
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import APP_TOKEN, Fault
 from tests.fixtures.policy import write_policy
@@ -136,7 +137,9 @@ async def test_every_installed_workspace_is_tried(slack: FakeSlack, sqlite_url: 
 async def test_the_doctor_comes_into_the_chat_while_the_server_runs(world: World, slack: FakeSlack) -> None:
     running = world.running
     settings = running.parts.settings
-    desk = desk_of(running.parts, running.loops.reload, lambda: examine_running(settings))
+    desk = desk_of(
+        running.parts, Pace(running.parts.clock), running.loops.reload, lambda: examine_running(settings)
+    )
     ed = Actor(ActorKind.PERSON, "ed", Surface.SLACK, "T0ASSENT/U0ED", Proof.SIGNATURE)
     said = [line.text for line in (await desk.run(ed, "doctor")).lines]
     for part in (

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from bot.app.desk import desk_of
 from handlers.commands import Role
+from handlers.pace import Pace
 from handlers.slack.door import PATH
 from handlers.slack.installing import RETURN
 from handlers.slack.scopes import SCOPES as SCOPES_ASKED_FOR
@@ -75,7 +76,7 @@ def test_every_method_that_the_fake_knows_is_called() -> None:
 
 async def test_the_hint_names_words_that_everybody_may_say(manifest: dict[str, Any], world: World) -> None:
     running = world.running
-    words = desk_of(running.parts, running.loops.reload, None).vocabulary.words
+    words = desk_of(running.parts, Pace(running.parts.clock), running.loops.reload, None).vocabulary.words
     usages = {word.usage.partition(" [")[0] for word in words if word.role is Role.ANYONE}
     hint = manifest["features"]["slash_commands"][0]["usage_hint"]
     assert set(hint.split(" | ")) <= usages | {"help"}

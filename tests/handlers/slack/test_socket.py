@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.app.desk import desk_of
 from bot.app.parts import TEMPLATES
 from handlers import slack as surface
+from handlers.pace import Pace
 from handlers.render import Renderer
 from handlers.slack.reception import Reception
 from tests.fakes.slack import FakeSlack
@@ -44,7 +45,7 @@ async def socket(world: World, slack: FakeSlack) -> AsyncIterator[None]:
         reviewing=made.reviewing,
         viewing=made.viewing,
         absences=made.absences,
-        commands=desk_of(made, loaded, None),
+        commands=desk_of(made, Pace(made.clock), loaded, None),
         linking=made.linking,
         usergroups=made.usergroups,
         store=made.store,

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from bot.core.terms import PersonName
+from handlers.pace import PERSON_PER_MINUTE, Pace
 from handlers.teams.payloads import NOT_OURS
 from tests.fakes.teams import CardView, FakeTeams, Fault, account
 from tests.fakes.teams_cards import nodes
@@ -332,3 +334,22 @@ async def test_a_deputy_decides_what_was_handed_to_them(world: World, teams: Fak
     assert card.thread
     for message in teams.chat(DI).chat.messages:
         message.seen = True
+
+
+async def test_what_one_person_presses_has_the_pace_of_what_they_type_and_call(
+    world: World, card: CardView, request_: Request
+) -> None:
+    pace = Pace.of(world.running.app, world.clock)
+    for _ in range(PERSON_PER_MINUTE):
+        pace.keep_person(PersonName("ana"))
+    pressed = {"Ask for information": "Too fast?", "Delegate": "bo", "I'm looking": None, "Approve": None}
+    for button, words in pressed.items():
+        assert "slow down" in (await card.press(button, ANA, words)).said
+    stored = await world.running.parts.store.get(request_["id"])
+    assert stored.version == 1
+    entries = await world.running.parts.auditing.story(stored.id)
+    assert [body.get("facts") for _, body in entries].count({"refusal": "too-many"}) == len(pressed)
+    await card.press("Approve", BO)
+    assert await state(world, request_) == "approved"
+    await world.settle()
+    assert card.thread

@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator
 from PIL import Image
 
 from bot.core.errors import Malformed
+from handlers.pace import Pace
 from handlers.teams.package import write_package
 from tests.fakes.teams_state import APP_ID
 from tests.fixtures.microsoft import node_modules
@@ -72,7 +73,7 @@ def test_every_command_that_is_offered_is_one_that_we_know(manifest: dict[str, A
     async def never() -> None:
         return None
 
-    desk = desk_of(world.running.parts, never, None)
+    desk = desk_of(world.running.parts, Pace(world.clock), never, None)
     known = {word.name for word in desk.vocabulary.words} | {"help"}
     assert {one["title"] for one in commands} <= known
 
