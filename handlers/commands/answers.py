@@ -27,7 +27,6 @@ class Style(StrEnum):
     """How a button looks."""
 
     PLAIN = "plain"
-    PRIMARY = "primary"
     DANGER = "danger"
 
 

@@ -62,7 +62,6 @@ from tests.core.builders import (
     tick,
 )
 
-TRIO = Stage("dba", ("group:dba",), 2, deny=2)
 PEOPLE = sorted(EVERYBODY)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -17,14 +15,6 @@ from tests.storage.values import a_request, admin_entry, approved, asked, salt
 
 SOON = timedelta(seconds=20)  # never waited for; what is tested is that a wake comes at all
 MOMENT = timedelta(milliseconds=1)
-
-
-@contextmanager
-def timed() -> Iterator[list[float]]:
-    """Measure how long it takes, in seconds."""
-    took, began = [0.0], asyncio.get_running_loop().time()
-    yield took
-    took[0] = asyncio.get_running_loop().time() - began
 
 
 async def test_a_commit_wakes_those_who_watch_that_request(store: DatabaseStore) -> None:

@@ -15,7 +15,7 @@ from tests.world import World
 
 ANA, ED = "U0ANA", "U0ED"
 TITLE = "Run a database migration"
-POST, UPDATE = "chat.postMessage", "chat.update"
+POST = "chat.postMessage"
 OTHER = itertools.count()
 
 

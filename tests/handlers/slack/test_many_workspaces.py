@@ -20,7 +20,7 @@ from tests.handlers.slack.test_oauth import Browser, returning, settings
 from tests.world import World, a_replica, a_world
 
 TITLE = "Run a database migration"
-ANA, ZOE = "U0ANA", "U0ZOE"
+ANA = "U0ANA"
 SHOWN = '[{slack: "T0ASSENT/#ops"}, {slack: "T0SISTER/#ops"}, {web: inbox}]'
 PEOPLE = DIRECTORY.replace("[T0ASSENT/U0BO]", "[T0SISTER/U0BO]")
 

@@ -142,7 +142,6 @@ HELP = Answer(
     ),
     acts=(Act("Inbox", "inbox"),),
 )
-DO = Act("Do", "do it", confirm=HOSTILE)
 FULL = Answer(
     title=HOSTILE,
     lines=(
