@@ -29,6 +29,7 @@ from handlers.slack.panes import Panes
 from handlers.slack.reactions import Reactions
 from handlers.slack.reception import Reception
 from handlers.slack.socket import Socket
+from handlers.slack.stating import Stating
 from handlers.slack.usergroups import Usergroups
 from handlers.slack.workspace import Workspace
 from handlers.slack.workspaces import TheOne, Workspaces
@@ -73,7 +74,8 @@ def install(
         panes = Panes(desk, viewing, home)
         counter = Counter(identity, ours, renderer, workspace, panes)
         confirming = Confirming(workspace, renderer)
-        return Listeners(desk, panes, Reactions(desk), counter, confirming, usergroups)
+        stating = Stating(identity, absences, clock, renderer, workspace)
+        return Listeners(desk, panes, stating, Reactions(desk), counter, confirming, usergroups)
 
     reception = Reception(workspaces, listeners_of)
     app.cleanup_ctx.append(workspaces.session)

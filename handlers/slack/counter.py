@@ -51,6 +51,10 @@ class Counter:
         """Do what a button of an answer stands for, for whoever pressed it."""
         return messages(await self._answer(pressed.clicker, pressed.line), self.renderer)
 
+    async def said(self, clicker: Clicker, line: str) -> None:
+        """Do what a button or a window of the home tab stands for; the tab itself shows what came of it."""
+        await self._answer(clicker, line)
+
     async def _answer(self, clicker: Clicker, line: str) -> Answer:
         try:
             actor = await self.identity.actor(clicker)

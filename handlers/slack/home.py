@@ -1,4 +1,4 @@
-"""The home tab: what waits for you, what was asked for you, what you decided, and how you stand.
+"""The home tab: what waits for you, was asked for you, you decided or delegated, and how you stand.
 
 Each is published whole, as things are when it is drawn. Two at once do not undo each other: in this process
 one waits for the other, and where another replica was first Slack refuses ours, which is drawn anew.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import structlog
 
 from bot.core.card import RoundupLine, roundup_line
 from bot.core.errors import Refusal
-from bot.core.terms import Actor, Json, Request
+from bot.core.terms import Actor, Json, PersonName, Request
 from bot.ports import Clock, Later, Never
 from bot.services.absence import Absences
 from bot.services.viewing import Viewing
@@ -30,6 +31,17 @@ TITLE_MAX, STATUS_MAX, AGENT_MAX = 150, 300, 80  # characters
 KNOWN_MAX = 10_000  # people whose tab's hash is remembered
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A delegation of one request that still waits; `mine` when it was made by whose tab it is."""
+
+    line: RoundupLine
+    giver: PersonName
+    deputy: PersonName
+    at: datetime
+    mine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +72,6 @@ class Home:
             except (Later, Never) as error:
                 log.warning("slack.home_lost", error=str(error))
 
-    async def back(self, clicker: Clicker) -> None:
-        """Be back from an absence; raises the `Refusal`."""
-        actor = await self.identity.actor(clicker)
-        await self.absences.back(person(actor), actor)
-
-    async def loud(self, clicker: Clicker) -> None:
-        """Have no quiet hours any more; raises the `Refusal`."""
-        actor = await self.identity.actor(clicker)
-        await self.absences.loud(person(actor), actor)
-
     async def _put_up(self, clicker: Clicker, said: str, stands: str) -> None:
         view = await self._view(clicker, said)
         try:
@@ -88,10 +90,16 @@ class Home:
         try:
             actor = await self.identity.actor(clicker)
         except Refusal as refusal:
-            return self.renderer.json("slack/home.json.j2", said=refusal.detail, lists=(), standing=None)
-        lists = await self._lists(actor)
-        standing = await self.absences.standing(person(actor))
-        return self.renderer.json("slack/home.json.j2", said=said, lists=lists, standing=standing)
+            return self.renderer.json(
+                "slack/home.json.j2", said=refusal.detail, lists=(), lent=(), standing=None
+            )
+        return self.renderer.json(
+            "slack/home.json.j2",
+            said=said,
+            lists=await self._lists(actor),
+            lent=await self._lent(person(actor)),
+            standing=await self.absences.standing(person(actor)),
+        )
 
     async def _lists(self, actor: Actor) -> Sequence[Mapping[str, object]]:
         me, viewing = person(actor), self.viewing
@@ -118,6 +126,14 @@ class Home:
                 "more": False,
             },
         )
+
+    async def _lent(self, me: PersonName) -> list[Lent]:
+        found = await self.viewing.delegated(me, OTHERS_MAX)
+        lines = self._lines([request for request, _ in found])
+        return [
+            Lent(line, one.giver, one.deputy, one.at, mine=one.giver == me)
+            for line, (_, one) in zip(lines, found, strict=True)
+        ]
 
     def _lines(self, requests: Sequence[Request]) -> list[RoundupLine]:
         now = self.clock.now()

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.core.errors import NoReviewsByMachines, NotReady, UnknownPerson
 from bot.core.terms import Actor, ActorKind, Json, PersonName, Proof, Surface
@@ -84,6 +85,20 @@ class Identity:
             raise NotReady("Slack does not say who that is right now; try again in a minute.") from error
         found = await self.accounts.person(Surface.SLACK, account) if account else None
         return found or account or user
+
+    async def zone(self, clicker: Clicker) -> ZoneInfo:
+        """Return the time zone of somebody's Slack profile, or UTC where it names none that we know.
+
+        Raises `NotReady` while Slack does not say who this is.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                said = (await self._heard_of(clicker.id)).get("tz")
+            return ZoneInfo(str(said or "UTC"))
+        except (TimeoutError, Later, Never) as error:
+            raise NotReady("Slack does not say who you are right now; try again in a minute.") from error
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo("UTC")
 
     async def _heard_of(self, user: str) -> Mapping[str, Json]:
         now = self.clock.now()

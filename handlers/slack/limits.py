@@ -1,4 +1,4 @@
-"""What Slack takes at most, in characters."""
+"""What Slack takes at most, in characters unless it says otherwise."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ HEADER_TEXT_MAX = 150
 SECTION_TEXT_MAX = 3000
 # https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element
 INPUT_TEXT_MAX = 3000
+# https://docs.slack.dev/reference/block-kit/composition-objects: option, option group
+OPTION_TEXT_MAX = 75
+GROUP_OPTIONS_MAX = 100  # options
 # https://docs.slack.dev/reference/methods/chat.update
 FALLBACK_TEXT_MAX = 4000
 # All texts of a message's blocks together: undocumented; Slack answers `msg_blocks_too_long`. Refusals have

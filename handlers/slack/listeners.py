@@ -28,15 +28,29 @@ from handlers.slack.counter import Counter
 from handlers.slack.desk import Desk, said
 from handlers.slack.identity import Clicker
 from handlers.slack.panes import Panes
-from handlers.slack.payloads import Click, Pane, Pressed
+from handlers.slack.payloads import Click, Pane, Pressed, Said
 from handlers.slack.reactions import Reactions
+from handlers.slack.stating import Stating, stated
 from handlers.slack.usergroups import Usergroups
-from handlers.slack.whispers import BROKEN, answer, answers, logged, send, send_all, tell, whisper
+from handlers.slack.whispers import (
+    BROKEN,
+    answer,
+    answers,
+    logged,
+    refused,
+    send,
+    send_all,
+    tell,
+    telling,
+    whisper,
+)
 
 ACK_WITHIN = 2.3  # seconds; Slack gives up after 3
 GRACE = 5  # seconds for work in hand when the server stops
 STILL = "Still at it; the answer follows."
-ACT = re.compile(r"act-[0-9]+")  # the buttons of an answer
+# Bolt looks for a pattern anywhere in an id.
+ACT = re.compile(r"^act-[0-9]+$")  # the buttons of an answer
+OPEN, SAY = re.compile(r"^open-[0-9]+$"), re.compile(r"^say-")  # some of the home tab: what they open, or say
 
 Body = dict[str, Json]
 Result = TypeVar("Result")
@@ -49,6 +63,7 @@ class Listeners:
 
     desk: Desk
     panes: Panes
+    stating: Stating
     reactions: Reactions
     counter: Counter
     confirming: Confirming
@@ -67,8 +82,11 @@ class Listeners:
             bolt.action(action)(self._clicks(work))
         for link in ("view", "review_full"):  # Slack opens the page itself
             bolt.action(link)(_acknowledge)
-        for action, act in (("back", self.panes.home.back), ("loud", self.panes.home.loud)):
-            bolt.action(action)(self._stands(act))
+        bolt.action(OPEN)(self._clicks(self.panes.open))
+        bolt.action(SAY)(self._in_home(lambda said: self.counter.said(said.clicker, said.line)))
+        for window, ask in (("away", self.stating.away), ("quiet", self.stating.quiet)):
+            bolt.action(window)(self._in_home(_opening(ask)))
+            bolt.view(window)(self._stated)
         bolt.action(ACT)(self._pressed)
         bolt.view("reason")(self._submitted)
         bolt.view("glass")(self._confirmed)
@@ -97,15 +115,26 @@ class Listeners:
 
         return clicked
 
-    def _stands(self, work: Callable[[Clicker], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    def _in_home(self, work: Callable[[Said], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         async def pressed(ack: AsyncAck, body: Body) -> None:
-            clicker, pane = payloads.in_pane(body)
-            task = self._start(answer(work(clicker)))
+            said = payloads.said(body)
+            task = self._start(answer(work(said)))
             await _in_time(task)
             await ack()
-            self._start(self._renew(task, pane, clicker))
+            self._start(self._renew(task, said.pane, said.clicker))
 
         return pressed
+
+    async def _stated(self, ack: AsyncAck, body: Body) -> None:
+        """Do what a window of the home tab says; what is refused stands at the field that it is about."""
+        told = stated(body)
+        task = self._start(refused(self.counter.said(told.clicker, told.line)))
+        if await _in_time(task) and (refusal := task.result()) is not None:
+            await ack(response_action="errors", errors={told.field(refusal): refusal.detail})
+            return
+        await ack()
+        beneath = Pane("", is_home=True, request_id=None)
+        self._start(self._renew(self._start(telling(task)), beneath, told.clicker))
 
     async def _renew(self, task: asyncio.Task[Message | None], pane: Pane, clicker: Clicker) -> None:
         """Show in the pane what came of it: there is nowhere else to say it."""
@@ -198,6 +227,10 @@ class Listeners:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _opening(ask: Callable[[Clicker, str], Awaitable[None]]) -> Callable[[Said], Awaitable[None]]:
+    return lambda said: ask(said.clicker, said.trigger)
 
 
 async def _acknowledge(ack: AsyncAck) -> None:

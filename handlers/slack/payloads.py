@@ -23,6 +23,16 @@ class Pane:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A pressed button of a home tab; `line` is the command that it stands for, `trigger` opens a window."""
+
+    clicker: Clicker
+    pane: Pane
+    line: str
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
 class Click:
     """A pressed button of a card. `trigger` opens one form, within 3 seconds.
 
@@ -121,12 +131,12 @@ def pane(body: Mapping[str, Json]) -> Pane | None:
     return Pane(str(view["id"]), view["type"] == "home", RequestId(shown) if shown else None)
 
 
-def in_pane(body: Mapping[str, Json]) -> tuple[Clicker, Pane]:
-    """Read who pressed a button of a pane, and which; raises `Malformed` for one on a message."""
+def said(body: Mapping[str, Json]) -> Said:
+    """Read a `block_actions` payload of a home tab; raises `Malformed` for a button on a message."""
     found = pane(body)
     if found is None:
         raise Malformed("This button belongs to no home tab.")
-    return clicker(body), found
+    return Said(clicker(body), found, str(body["actions"][0].get("value", "")), str(body["trigger_id"]))
 
 
 def reaction(event: Mapping[str, Json]) -> Reaction:

@@ -26,6 +26,21 @@ async def answer(work: Awaitable[Message | None]) -> Message | None:
         return said(refusal)
 
 
+async def refused(work: Awaitable[None]) -> Refusal | None:
+    """Return why it was refused, if it was."""
+    try:
+        await work
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+async def telling(task: asyncio.Task[Refusal | None]) -> Message | None:
+    """Return in words, once it is done, why it was refused."""
+    refusal = await task
+    return None if refusal is None else said(refusal)
+
+
 async def logged(work: Awaitable[None]) -> None:
     """Do what nobody waits for."""
     try:

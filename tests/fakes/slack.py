@@ -247,10 +247,20 @@ class FakeSlack:
         return PaneView(self, (await self.form(user)).modal)
 
     async def submit(self, modal: Modal, words: str | None) -> Answer:
-        """Submit a form."""
-        answer = await self.send(payloads.view_submission(self.state, modal, words))
+        """Submit a form that has one field."""
+        [label] = [block["label"]["text"] for block in modal.view["blocks"] if block["type"] == "input"]
+        return await self.fill(modal, {label: words})
+
+    async def fill(self, modal: Modal, filled: dict[str, Any]) -> Answer:
+        """Submit a form with these things in its fields, by their labels; the others stay as they are."""
+        for block in modal.view["blocks"]:
+            held = block["type"] == "input" and filled.get(block["label"]["text"], _first(block["element"]))
+            assert held or block.get("optional", True), f"Slack does not submit without {block['block_id']}"
+        answer = await self.send(payloads.view_submission(self.state, modal, filled))
         said = answer.json()
         modal.errors = said.get("errors", {})
+        fields = {block["block_id"] for block in modal.view["blocks"] if block["type"] == "input"}
+        assert set(modal.errors) <= fields, f"Slack shows an error only at a field: {modal.errors}"
         modal.closed = said.get("response_action") != "errors"
         return answer
 
@@ -323,3 +333,8 @@ class FakeSlack:
         leave = f"{self.state.team}-{self.state.next()}"
         self.state.response_urls[leave] = ResponseUrl(user, channel, self.state.now())
         return f"{self.origin}/response/{leave}"
+
+
+def _first(element: Json) -> Any:
+    """Return what a field holds before anybody touches it."""
+    return next((held for key, held in element.items() if key.startswith("initial_")), None)

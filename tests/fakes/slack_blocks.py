@@ -6,6 +6,7 @@ they are vague, stricter than Slack.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ LEAVES = {
     "user": {"user_id", "style"},
 }
 TYPES = Draft7Validator(json.loads(Path(__file__).with_name("slack_blocks.schema.json").read_text()))
+VIEW_MAX = 250_000  # bytes
 MESSAGE_TEXT_MAX = 11_000  # all texts together; the lowest figure at which Slack was seen to refuse
 
 
@@ -62,6 +64,7 @@ def check_types(blocks: Any) -> None:
 def check_view(view: Any) -> None:
     """Check a modal, or a home tab."""
     code = "invalid_arguments"
+    _require(len(json.dumps(view)) <= VIEW_MAX, "view_too_large", "a view has 250 kB at most")
     if isinstance(view, dict) and view.get("type") == "home":
         _known(view, {"type", "blocks", "callback_id", "private_metadata"}, code, "view")
         _blocks(view.get("blocks"), 100, code, modal=True)
@@ -228,13 +231,59 @@ def _input(block: Json, code: str, where: str) -> None:
     if "hint" in block:
         _text(block["hint"], 2000, code, f"{where}/hint", plain=True)
     element = block.get("element", {})
-    if element.get("type") == "users_select":
-        _known(element, {"type", "action_id", "initial_user", "placeholder"}, code, where)
+    _require(0 < len(element.get("action_id", "x")) <= 255, code, f"{where}/action_id")
+    if "placeholder" in element:
+        _text(element["placeholder"], 150, code, f"{where}/placeholder", plain=True)
+    if (picked := PICKERS.get(element.get("type"))) is not None:
+        picked(element, code, where)
         return
     keys = {"type", "action_id", "multiline", "max_length", "min_length", "initial_value", "placeholder"}
     _known(element, keys, code, where)
     _require(element.get("type") == "plain_text_input", code, f"{where}/element")
     _require(0 < element.get("max_length", 1) <= 3000, code, f"{where}/max_length")
+
+
+def _person(element: Json, code: str, where: str) -> None:
+    _known(element, {"type", "action_id", "initial_user", "placeholder"}, code, where)
+
+
+def _instant(element: Json, code: str, where: str) -> None:
+    _known(element, {"type", "action_id", "initial_date_time"}, code, where)
+    seconds = element.get("initial_date_time", 10**9)
+    _require(isinstance(seconds, int) and len(str(seconds)) == 10, code, f"{where}/initial_date_time")
+
+
+def _hour(element: Json, code: str, where: str) -> None:
+    _known(element, {"type", "action_id", "initial_time", "placeholder", "timezone"}, code, where)
+    at = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", element.get("initial_time", "00:00"))
+    _require(at is not None, code, f"{where}/initial_time")
+
+
+def _choice(element: Json, code: str, where: str) -> None:
+    keys = {"type", "action_id", "options", "option_groups", "initial_option", "placeholder"}
+    _known(element, keys, code, where)
+    _require(("options" in element) != ("option_groups" in element), code, f"{where}: options or groups")
+    groups = element.get("option_groups", [])
+    _require("options" in element or 0 < len(groups) <= 100, code, f"{where}: 1 to 100 groups")
+    for group in groups:
+        _known(group, {"label", "options"}, code, f"{where}/option_groups")
+        _text(group.get("label"), 75, code, f"{where}/option_groups/label", plain=True)
+    for options in [group["options"] for group in groups] or [element.get("options", [])]:
+        _require(0 < len(options) <= 100, code, f"{where}/options: 1 to 100")
+        for option in options:
+            _known(option, {"text", "value", "description"}, code, f"{where}/options")
+            _text(option.get("text"), 75, code, f"{where}/options", plain=True)
+            _require(0 < len(option.get("value", "")) <= 150, code, f"{where}/options/value")
+    offered = offers(element)
+    values = [option["value"] for option in offered]
+    _require(len(values) == len(set(values)), code, f"{where}/options: a doubled value")
+    _require(element.get("initial_option", offered[0]) in offered, code, f"{where}/initial_option")
+
+
+def offers(element: Json) -> list[Json]:
+    """Return every option of a menu, in all of its groups."""
+    groups = element.get("option_groups") or [element]
+    return [option for group in groups for option in group["options"]]
 
 
 def _text(text: Any, limit: int, code: str, where: str, *, plain: bool = False) -> None:
@@ -255,6 +304,12 @@ def _require(holds: bool, code: str, why: str) -> None:
         raise Refused(code, why)
 
 
+PICKERS: dict[Any, Callable[[Json, str, str], None]] = {
+    "users_select": _person,
+    "datetimepicker": _instant,
+    "timepicker": _hour,
+    "static_select": _choice,
+}
 CHECKS: dict[str, Callable[[Json, str, str], None]] = {
     "header": _header,
     "section": _section,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.fakes.slack_blocks import offers
 from tests.fakes.slack_state import BOT, BOT_USER, Home, Json, Message, Modal, State
 
 APP = "A0ASSENT"
@@ -70,12 +71,12 @@ def ephemeral_action(
     }
 
 
-def view_submission(state: State, modal: Modal, words: str | None) -> Json:
-    """Return what a submitted form sends."""
+def view_submission(state: State, modal: Modal, filled: dict[str, Any]) -> Json:
+    """Return what a submitted form sends; `filled` is what its fields hold, by their labels."""
     view = modal.view
     values = {
         block["block_id"]: {
-            block["element"]["action_id"]: _filled(block["element"]["type"], words),
+            block["element"]["action_id"]: _filled(block["element"], filled, block["label"]["text"]),
         }
         for block in view["blocks"]
         if block["type"] == "input"
@@ -133,8 +134,31 @@ def reaction(state: State, user: str, message: Message, emoji: str) -> Json:
     }
 
 
-def _filled(kind: str, words: str | None) -> Json:
-    return {"type": kind, "selected_user" if kind == "users_select" else "value": words}
+def _filled(element: Json, filled: dict[str, Any], label: str) -> Json:
+    """Return a field as it is sent: with what it was filled with, or with what stood in it at first."""
+    kind = element["type"]
+    match kind:
+        case "users_select":
+            held = {"selected_user": filled.get(label, element.get("initial_user"))}
+        case "datetimepicker":
+            at = filled.get(label)
+            held = {"selected_date_time": int(at.timestamp()) if at else element.get("initial_date_time")}
+        case "timepicker":
+            held = {"selected_time": filled.get(label, element.get("initial_time"))}
+        case "static_select":
+            first = element.get("initial_option")
+            held = {"selected_option": _chosen(element, filled[label]) if label in filled else first}
+        case _:
+            held = {"value": filled.get(label, element.get("initial_value"))}
+    return {"type": kind, **held}
+
+
+def _chosen(element: Json, label: str | None) -> Json | None:
+    """Return what is chosen by its label; Slack sends nothing that it did not offer."""
+    if label is None:
+        return None
+    [found] = [option for option in offers(element) if option["text"]["text"] == label]
+    return found
 
 
 def pane_actions(state: State, pane: Home | Modal, action: Json, trigger: str) -> Json:

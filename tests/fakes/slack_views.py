@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.fakes.slack_blocks import texts
+from tests.fakes.slack_blocks import offers, texts
 from tests.fakes.slack_state import Conversation, Home, Json, Message, Modal
 
 if TYPE_CHECKING:
@@ -189,6 +189,24 @@ class Form:
         answer = await self.slack.submit(self.modal, words)
         assert answer.status == 200, (answer.status, answer.text)
         return answer
+
+    async def fill(self, **fields: Any) -> Answer:
+        """Submit it with these things in its fields, by their block_ids; the others stay as they are."""
+        labels = {
+            block["block_id"]: block["label"]["text"]
+            for block in self.modal.view["blocks"]
+            if block["type"] == "input"
+        }
+        answer = await self.slack.fill(self.modal, {labels[name]: held for name, held in fields.items()})
+        assert answer.status == 200, (answer.status, answer.text)
+        return answer
+
+    def offered(self, field: str) -> list[str]:
+        """Return what a menu offers, by its block_id."""
+        [element] = [
+            block["element"] for block in self.modal.view["blocks"] if block.get("block_id") == field
+        ]
+        return [option["text"]["text"] for option in offers(element)]
 
 
 def elements_of(block: Json) -> list[Json]:
