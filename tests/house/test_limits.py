@@ -18,7 +18,8 @@ def test_the_page_for_operators_tells_the_limits_as_they_are() -> None:
     page = PAGE.read_text("utf-8").partition("## What each caller may take")[2].partition("\n## ")[0]
     for told in (
         f"pending requests ({PENDING_MAX}) and asks a minute ({PER_MINUTE})",
-        f"{PERSON_PER_MINUTE} calls and forms a minute, {STREAMS_MAX} live pages",
+        f"{PERSON_PER_MINUTE} calls, forms, commands and pressed buttons a minute",
+        f"{STREAMS_MAX} live pages at once",
         f"{EXECUTOR_PER_MINUTE:,} calls a minute",
         f"{POLLS_MAX:,} long polls",
         f"{COMMENTS_MAX} comments, {QUESTIONS_MAX} questions",
