@@ -15,6 +15,10 @@ from bot.ports import Clock
 # executors do, far below what a loop that has run wild does to those who share the server with it.
 PERSON_PER_MINUTE = 600
 EXECUTOR_PER_MINUTE = 12_000
+# What an agent calls besides asking: two thousand long polls that all end at once, and all begin anew, are a
+# fifteenth of it.
+AGENT_PER_MINUTE = 30_000
+ASKS = "asks"  # an agent's asks are counted beside its other calls
 
 
 class Pace:
@@ -22,7 +26,7 @@ class Pace:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._buckets: dict[tuple[ActorKind, str], Bucket] = {}
+        self._buckets: dict[tuple[str, str], Bucket] = {}
 
     @classmethod
     def of(cls, app: web.Application, clock: Clock) -> Pace:
@@ -33,7 +37,11 @@ class Pace:
 
     def keep(self, agent: Agent) -> None:
         """Count one request of an agent; raises `TooMany` beyond its `per_minute`."""
-        self._take(ActorKind.AGENT, agent.name, agent.per_minute, "This agent may make", "requests")
+        self._take(ASKS, agent.name, agent.per_minute, "This agent may make", "requests")
+
+    def keep_call(self, agent: Agent) -> None:
+        """Count one call of an agent that asks for nothing new: a look, a wait; raises `TooMany`."""
+        self._take(ActorKind.AGENT, agent.name, AGENT_PER_MINUTE, "One agent may make", "other calls")
 
     def keep_person(self, person: PersonName) -> None:
         """Count one call of a person; raises `TooMany`."""
@@ -43,7 +51,7 @@ class Pace:
         """Count one call of an executor; raises `TooMany`."""
         self._take(ActorKind.EXECUTOR, executor, EXECUTOR_PER_MINUTE, "One executor may make", "calls")
 
-    def _take(self, kind: ActorKind, name: str, per_minute: int, who: str, what: str) -> None:
+    def _take(self, kind: str, name: str, per_minute: int, who: str, what: str) -> None:
         bucket, wait = take(self._buckets.get((kind, name)), per_minute, self._clock.now())
         self._buckets[kind, name] = bucket
         if wait > timedelta():

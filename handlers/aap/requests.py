@@ -102,6 +102,7 @@ class Requests:
 
     async def _own(self, agent: Agent, runner: Executor, request: web.Request) -> Request:
         """Return the instance's own request; raises `Unknown` for any other, also of another door."""
+        self.pace.keep_call(agent)
         found = await self.intake.show(agent, request_id(request.match_info["id"]))
         if not is_aap(found) or found.plan.executor != runner.name:
             raise Unknown

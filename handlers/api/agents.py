@@ -46,6 +46,7 @@ class Agents:
     async def show(self, request: web.Request) -> web.Response:
         """GET /v1/requests/{id}, at once, or when it is no longer in the state asked about or people ask."""
         agent, _, _ = await self.knowing.agent(door.bearer(request))
+        self.pace.keep_call(agent)
         query.only(request, ("wait", "since", "questions"))
         timeout, headers = query.wait(request)
         since = query.since(request)
@@ -63,6 +64,7 @@ class Agents:
     async def own(self, request: web.Request) -> web.Response:
         """GET /v1/requests: the agent's own, newest first."""
         agent, _, _ = await self.knowing.agent(door.bearer(request))
+        self.pace.keep_call(agent)
         query.only(request, ("state", "limit", "cursor"))
         limit = query.limit(request)
         found = await self.intake.own(agent, query.states(request), limit + 1, query.cursor(request))
@@ -72,6 +74,7 @@ class Agents:
     async def answer(self, request: web.Request) -> web.Response:
         """POST /v1/requests/{id}/answers: answer a question; the same answer again is the same act."""
         agent, _, by = await self.knowing.agent(door.bearer(request))
+        self.pace.keep_call(agent)
         query.only(request, ())
         request_id = door.request_id(request)
         told = await door.shaped_body(request, shapes.AnswerBody)
@@ -81,6 +84,7 @@ class Agents:
     async def cancel(self, request: web.Request) -> web.Response:
         """DELETE /v1/requests/{id}: withdraw a pending one."""
         agent, _, by = await self.knowing.agent(door.bearer(request))
+        self.pace.keep_call(agent)
         query.only(request, ())
         cancelled = await self.intake.cancel(agent, door.request_id(request), by)
         return respond(self.answers.request(cancelled))

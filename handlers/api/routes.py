@@ -132,7 +132,7 @@ ROUTES = (
         "agent",
         {200: "a page"},
         shapes.RequestsShape,
-        (400, 401, 403),
+        (400, 401, 403, 429),
         (STATE, LIMIT, CURSOR),
     ),
     Route(

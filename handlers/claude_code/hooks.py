@@ -71,6 +71,7 @@ class Hooks:
         told = parse(await door.body(request))
         call = fit(told, CallBody)
         if call.hook_event_name in (AFTER, FAILED):
+            self.pace.keep_call(agent)
             await self._report(agent, runner, call, told, by)
             return _respond({})
         _require_before(call)

@@ -92,6 +92,7 @@ class Calls:
 
     async def _found(self, request: web.Request, agent: Agent, runner: Executor) -> Request:
         """Return the caller's own call, at once if it is decided, else when it is or after a while."""
+        self._pace.keep_call(agent)
         key = _key(runner, request.match_info["call_id"])
         found = await self._intake.keyed(agent, key)
         if MEMBER not in (found.context or {}):

@@ -39,4 +39,4 @@ def install(
     asking = Asking(intake, pace, public_url)
     prompting = Prompting(knowing, intake, granting, waiting, pace)
     served = Methods(Calls(asking, prompting, waiting), Tasks(asking, waiting))
-    app.router.add_post(PATH, Endpoint(knowing, served, public_url).post)
+    app.router.add_post(PATH, Endpoint(knowing, served, pace, public_url).post)

@@ -22,6 +22,7 @@ from handlers.mcp.asking import Caller
 from handlers.mcp.messages import INTERNAL, INVALID_REQUEST, RESERVED, Fault, Message, checked, read
 from handlers.mcp.methods import SERVER, Methods
 from handlers.mcp.stream import Stream, plain
+from handlers.pace import Pace
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ class Endpoint:
 
     knowing: Knowing
     methods: Methods
+    pace: Pace
     public_url: str
 
     async def post(self, request: web.Request) -> web.StreamResponse:
@@ -53,7 +55,9 @@ class Endpoint:
         if origin != self.public_url:  # 1
             raise Forbidden("Pages of other origins may not call this.")
         secret = door.bearer(request)
-        return Caller(secret, *await self.knowing.agent(secret))  # 2
+        caller = Caller(secret, *await self.knowing.agent(secret))  # 2
+        self.pace.keep_call(caller.agent)
+        return caller
 
     async def _answered(self, caller: Caller, message: Message, request: web.Request) -> web.StreamResponse:
         stream = Stream(request, message)

@@ -15,10 +15,12 @@ import pytest
 from aiohttp import web
 
 from bot.core.errors import Malformed
-from bot.core.terms import AgentName, Entry, EntryKind, ExecutorName, PersonName
+from bot.core.terms import Agent, AgentName, Entry, EntryKind, ExecutorName, PersonName
 from bot.ports import RegistryEdit
 from handlers import pace
+from handlers.polls import POLLS_MAX
 from handlers.web import live
+from tests.fixtures.clock import FakeClock
 from tests.fixtures.policy import BUNDLE, write_policy
 from tests.fixtures.tables import rows
 from tests.world import OPERATOR, AgentFake, Answer, Caller, ExecutorFake, Refused, World, a_world, jti
@@ -386,3 +388,51 @@ async def test_nobody_reads_a_page_or_the_log_without_signing_in(small_world: Wo
         small_world.url + page, headers=headers, allow_redirects=False
     ) as with_an_agents_key:
         assert with_an_agents_key.status in (303, 401, 404)
+
+
+LOOKED_AT = "req_" + "0" * 32
+CALLS_OF_AN_AGENT = [
+    ("GET", "/v1/requests"),
+    ("GET", f"/v1/requests/{LOOKED_AT}?wait=30"),
+    ("POST", f"/v1/requests/{LOOKED_AT}/answers"),
+    ("DELETE", f"/v1/requests/{LOOKED_AT}"),
+    ("POST", "/mcp"),
+    ("GET", f"/api/aap/v1/requests/{LOOKED_AT}"),
+    ("DELETE", f"/api/aap/v1/requests/{LOOKED_AT}"),
+    ("POST", f"/api/aap/v1/requests/{LOOKED_AT}/outcome"),
+    ("GET", "/humanlayer/v1/function_calls/one"),
+    ("GET", "/humanlayer/v1/contact_requests/one"),
+]
+OUTCOME = {"status": "succeeded"}
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS_OF_AN_AGENT)
+async def test_an_agent_that_looks_as_fast_as_it_can_is_slowed_down_at_every_door(
+    small_world: World, method: str, path: str
+) -> None:
+    world, admin = small_world, small_world.running.parts.admin
+    key = await admin.add_agent("eager", PersonName("ed"), [], True, OPERATOR)
+    agent, _, _ = await world.running.parts.knowing.agent(key)
+    kept = pace.Pace.of(world.running.app, world.clock)
+    for _ in range(pace.AGENT_PER_MINUTE):
+        kept.keep_call(agent)
+    body = OUTCOME if path.endswith("/outcome") else None
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "one"}
+    async with world.http.request(method, f"{world.url}{path}", json=body, headers=headers) as answer:
+        told = await answer.text()
+        assert (answer.status, answer.headers["Retry-After"]) == (429, "1"), told
+    await AgentFake(world, key).asks("db.migrate", **ASK)  # which has a pace of its own
+    await world.agent.call("GET", "/v1/requests")  # and others their own
+    world.clock.advance(timedelta(seconds=1))
+    async with world.http.request(method, f"{world.url}{path}", json=body, headers=headers) as answer:
+        assert answer.status != 429
+
+
+async def test_a_thousand_who_wait_anew_each_half_minute_are_never_slowed_down() -> None:
+    clock = FakeClock()
+    kept = pace.Pace(clock)
+    agent = Agent(AgentName("fleet"), PersonName("ed"), frozenset(), False, 1000, 120, clock.now())
+    for _ in range(20):  # ten minutes; and each looks once more, as after a decision
+        for _ in range(2 * POLLS_MAX):
+            kept.keep_call(agent)
+        clock.advance(timedelta(seconds=30))
