@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.async_api import Browser
 
 from docs.pictures.plays import PLAYS
-from docs.pictures.scenes import Scene, staged
+from docs.pictures.scenes import Blocks, Scene, staged
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "slack"
@@ -32,7 +32,7 @@ STYLES = (
     "slack-blocks-to-jsx/dist/style.css",
     *(f"@fontsource/lato/{weight}.css" for weight in (400, 700, 900)),
 )
-EMOJI = re.compile("([⏳⛔✅▫❔👀🔨🚨])\ufe0f?")
+EMOJI = re.compile("([⏳⛔✅▫❔👀🔨🚨🤝🌴🌙])\ufe0f?")
 # What the package adds and Slack does not.
 INVENTED = ("<p>↵ Please &#x27;enter&#x27; to submit</p>", "Write something")
 COLOURS = 128  # of a picture: small files that still look smooth
@@ -40,6 +40,7 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect widt
 fill="#17503f"/><path d="M20 38l11 11 22-27" fill="none" stroke="#fff" stroke-width="7"
 stroke-linecap="round" stroke-linejoin="round"/></svg>"""
 FRAME = """
+:root {{ color-scheme: {scheme}; }}
 body {{ margin: 0; padding: 20px; background: {paper}; color: {ink}; width: 640px; }}
 body, body * {{ font-family: Lato, sans-serif; }}
 .emoji {{ display: inline-block !important; width: 1.2em !important; height: 1.2em !important;
@@ -60,9 +61,13 @@ body {{ font-size: 15px; line-height: 1.46; }}
   border: 1px solid {line}; background: none; color: inherit; }}
 .modal button.go {{ background-color: #007a5a !important; border-color: #007a5a; color: #fff; }}
 .home {{ border: 1px solid {line}; border-radius: 12px; padding: 16px 20px; background: {panel}; }}
+.home .slack_blocks_to_jsx__rich_text {{ margin: 8px 0; }}
+/* The package draws every field for several lines. */
+.line textarea {{ height: 38px !important; min-height: 0 !important; resize: none !important;
+  overflow: hidden; }}
 """
-LIGHT = {"paper": "#ffffff", "panel": "#ffffff", "ink": "#1d1c1d", "line": "#dddddd"}
-DARK = {"paper": "#1a1d21", "panel": "#222529", "ink": "#d1d2d3", "line": "#44474b"}
+LIGHT = {"paper": "#ffffff", "panel": "#ffffff", "ink": "#1d1c1d", "line": "#dddddd", "scheme": "light"}
+DARK = {"paper": "#1a1d21", "panel": "#222529", "ink": "#d1d2d3", "line": "#44474b", "scheme": "dark"}
 
 
 async def take_slack(browser: Browser) -> None:
@@ -100,6 +105,8 @@ def _framed(scene: Scene, html: str) -> str:
     logo = base64.b64encode(LOGO.encode()).decode()
     for added in INVENTED:
         html = html.replace(added, "")
+    for field in _one_line(scene.blocks):
+        html = html.replace(f'<div id="{field}" class="', f'<div id="{field}" class="line ')
     html = EMOJI.sub(lambda found: _emoji(found[1]), html)
     html = html.replace('src="LOGO"', f'src="data:image/svg+xml;base64,{logo}"')
     if scene.kind == "message":
@@ -111,6 +118,13 @@ def _framed(scene: Scene, html: str) -> str:
         f'<div class="modal"><header>{escape(scene.title)}</header><div class="inside">{html}</div>'
         f"<footer><button>{escape(scene.close)}</button>{submit}</footer></div>"
     )
+
+
+def _one_line(blocks: Blocks) -> list[str]:
+    """Return the fields that take one line of text."""
+    fields = [block["element"] for block in blocks if block["type"] == "input"]
+    texts = [one for one in fields if one["type"] == "plain_text_input"]
+    return [one["action_id"] for one in texts if not one.get("multiline")]
 
 
 def _emoji(char: str) -> str:

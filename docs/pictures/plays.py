@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from docs.pictures.scenes import CHANNEL, DIFF, SQL, Stage
+from tests.fakes.slack_views import Form
 
 ANA, BO, CY, DI, ED, GIL = "U0ANA", "U0BO", "U0CY", "U0DI", "U0ED", "U0GIL"
 
@@ -130,8 +131,7 @@ async def glass(stage: Stage) -> None:
 
 async def answers(stage: Stage) -> None:
     """What commands answer, and the home tab."""
-    for rows in (1, 2):
-        await stage.migration(sql=SQL, rows=rows)
+    waiting = [await stage.migration(sql=SQL, rows=rows) for rows in (1, 2)]
     lines = {
         "answer-help": (DI, "help"),
         "answer-inbox": (ANA, "inbox"),
@@ -143,11 +143,30 @@ async def answers(stage: Stage) -> None:
         said: dict[str, Any] = (await stage.slack.type(who, line, CHANNEL)).json()
         stage.message(name, said["blocks"])
     stage.stats = stage.slack.file(DI, "stats.png").content or b""
-    await stage.slack.type(ANA, "quiet 22:00 07:00 Europe/Paris", CHANNEL)
-    await stage.slack.type(BO, "away until Friday to @ana", CHANNEL)
+    await stage.slack.type(ANA, f"delegate {waiting[0]['code']} @bo", CHANNEL)
+    await standing(stage)
+
+
+async def standing(stage: Stage) -> None:
+    """The home tab, and how people say there that they go away or want it quiet."""
+    away = await _window(stage, BO, "Go away…")
+    stage.view("modal-away", away.modal.view)
+    await away.fill(deputy="Ana Castell (ana)")
+    quiet = await _window(stage, ANA, "Quiet hours…")
+    stage.view("modal-quiet", quiet.modal.view)
+    await quiet.fill()
     for name, user in (("home", ANA), ("home-away", BO)):
         home = await stage.slack.open_home(user)
         stage.view(name, home.pane.view)
+
+
+async def _window(stage: Stage, user: str, button: str) -> Form:
+    """Open a window of the home tab."""
+    home = await stage.slack.open_home(user)
+    before = home.pane.hash
+    await home.press(button)
+    await stage.slack.home(user, before)
+    return await stage.slack.form(user)
 
 
 PLAYS = (pending, stages, endings, talking, glass, answers)

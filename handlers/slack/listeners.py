@@ -50,7 +50,7 @@ GRACE = 5  # seconds for work in hand when the server stops
 STILL = "Still at it; the answer follows."
 # Bolt looks for a pattern anywhere in an id.
 ACT = re.compile(r"^act-[0-9]+$")  # the buttons of an answer
-OPEN, SAY = re.compile(r"^open-[0-9]+$"), re.compile(r"^say-")  # some of the home tab: what they open, or say
+SAY = re.compile(r"^say-")  # the buttons of the home tab that stand for a command
 
 Body = dict[str, Json]
 Result = TypeVar("Result")
@@ -82,7 +82,6 @@ class Listeners:
             bolt.action(action)(self._clicks(work))
         for link in ("view", "review_full"):  # Slack opens the page itself
             bolt.action(link)(_acknowledge)
-        bolt.action(OPEN)(self._clicks(self.panes.open))
         bolt.action(SAY)(self._in_home(lambda said: self.counter.said(said.clicker, said.line)))
         for window, ask in (("away", self.stating.away), ("quiet", self.stating.quiet)):
             bolt.action(window)(self._in_home(_opening(ask)))
