@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-MINUTE = timedelta(minutes=1)
+MINUTE, NO_TIME = timedelta(minutes=1), timedelta()
 GRAIN = 1e-9  # tokens: what floats may lose, so that the wait we name is enough
 
 
@@ -24,8 +24,8 @@ def take(bucket: Bucket | None, per_minute: int, now: datetime) -> tuple[Bucket,
     """
     if bucket is None:
         bucket = Bucket(float(per_minute), now)
-    passed = max(now - bucket.at, timedelta())  # a clock set back gives nothing
+    passed = max(now - bucket.at, NO_TIME)  # a clock set back gives nothing
     tokens = min(float(per_minute), bucket.tokens + per_minute * (passed / MINUTE))
     if tokens >= 1 - GRAIN:
-        return Bucket(max(tokens - 1, 0.0), now), timedelta()
+        return Bucket(max(tokens - 1, 0.0), now), NO_TIME
     return Bucket(tokens, now), MINUTE * (1 - tokens) / per_minute if per_minute > 0 else MINUTE

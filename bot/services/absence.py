@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from bot.core.deadline import refuse_stale
 from bot.core.errors import Malformed, NotADeputy, Refusal, Unknown, UnknownPerson
-from bot.core.terms import Absence, Actor, Entry, EntryKind, Person, PersonName, Quiet, Registry
+from bot.core.terms import Absence, Actor, ActorKind, Entry, EntryKind, Person, PersonName, Quiet, Registry
 from bot.ports import Clock, Policies, RegistryEdit, Store
 
 AWAY_MAX = timedelta(days=366)  # longer is a typing error, or somebody to take out of the directory
@@ -39,13 +40,17 @@ class Absences:
     ) -> Absence:
         """Be away from now on, until just before `until_at`; what was said before no longer holds.
 
-        Raises `UnknownPerson`, `NotADeputy`, `Malformed` for an end that is over or a year away.
+        Raises `UnknownPerson`, `NotADeputy`, `Malformed` for an end that is over or a year away; with a deputy
+        `DirectoryStale`, but for an operator: who may stand in may have changed in what does not load. An
+        absence without lets nobody do more than before.
         """
         now = self.clock.now()
         self._require(person)
         if not now < until_at <= now + AWAY_MAX:
             raise _misplaced(Malformed, "until", "An absence ends in the future, and within a year.")
         if deputy is not None:
+            if by.kind is not ActorKind.OPERATOR:
+                refuse_stale(self.policies.current().broken_since, now)
             await self._require_deputy(person, deputy, await self.store.registry(), now)
         absence = Absence(person, deputy, now, until_at, by.name)
         private = {"person": person, "until": until_at.isoformat()} | ({"deputy": deputy} if deputy else {})

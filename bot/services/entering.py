@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.core.deadline import refuse_stale
 from bot.core.errors import Unknown, UnknownPerson
 from bot.core.fingerprint import fingerprint
 from bot.core.terms import Actor, ActorKind, Entry, EntryKind, PersonName, Proof, Surface
@@ -24,7 +25,13 @@ class Entering:
     ids: Ids
 
     async def invite(self, person: PersonName, by: Actor) -> str:
-        """Return the token of a new one-time link for a person in the directory; raises `UnknownPerson`."""
+        """Return the token of a new one-time link for a person in the directory.
+
+        Raises `UnknownPerson`, and `DirectoryStale` but for an operator: who is whom may have changed in what
+        does not load.
+        """
+        if by.kind is not ActorKind.OPERATOR:
+            refuse_stale(self.policies.current().broken_since, self.clock.now())
         self._require(person)
         token = self.ids.secret()
         link = Link(fingerprint(token), person, self.clock.now() + LINK_LIFE)

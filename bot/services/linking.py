@@ -18,6 +18,7 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from bot.core import effects
+from bot.core.deadline import refuse_stale
 from bot.core.errors import AlreadyLinked, Stale, TooMany, Unknown, UnknownPerson
 from bot.core.fingerprint import fingerprint
 from bot.core.rate import MINUTE, Bucket, take
@@ -73,9 +74,10 @@ class Linking:
     async def begin(self, surface: str, account: str, shown: str, by: Actor) -> str:
         """Return the token of a new link for an account; `shown` is how the chat calls it.
 
-        Raises `AlreadyLinked` for one that is somebody's, `TooMany`; what the directory says is never changed
-        here.
+        Raises `AlreadyLinked` for one that is somebody's, `TooMany`, `DirectoryStale`; what the directory
+        says is never changed here.
         """
+        self._refuse_stale()
         owner = await self.person(surface, account)
         if owner is not None:
             raise AlreadyLinked(f"This account is {owner}'s already.")
@@ -98,8 +100,10 @@ class Linking:
     async def confirm(self, token: str, browser: str, person: PersonName, by: Actor) -> str:
         """Return the code that the account must type, after a signed-in person said that it is theirs.
 
-        Raises `Unknown` unless this browser opened the link, and for one that was confirmed before.
+        Raises `Unknown` unless this browser opened the link, and for one that was confirmed before;
+        `DirectoryStale`.
         """
+        self._refuse_stale()
         pairing = await self.store.pairing(fingerprint(token), self.clock.now())
         if pairing is None or pairing.browser != browser or pairing.code is not None:
             raise Unknown(OVER)
@@ -116,7 +120,11 @@ class Linking:
         return code
 
     async def finish(self, surface: str, account: str, code: str, by: Actor) -> PersonName:
-        """Tie the account to the person who confirmed; raises `Unknown` for a wrong code, `AlreadyLinked`."""
+        """Tie the account to the person who confirmed.
+
+        Raises `Unknown` for a wrong code, `AlreadyLinked`, `DirectoryStale`.
+        """
+        self._refuse_stale()
         pairing = await self.store.pairing_of(surface, account, self.clock.now())
         if pairing is None or pairing.code is None or pairing.person is None or pairing.tries >= TRIES_MAX:
             raise Unknown("No link of this account waits for a code; type `link` to get a new one.")
@@ -158,6 +166,10 @@ class Linking:
         for one in gone:
             await self.unlink(one.surface, one.account, SYSTEM)
         return len(gone)
+
+    def _refuse_stale(self) -> None:
+        """Refuse while the directory does not load: whose the account is may stand in what it would say."""
+        refuse_stale(self.policies.current().broken_since, self.clock.now())
 
     def _keep_pace(self, surface: str, account: str) -> None:
         key, now = (surface, account), self.clock.now()

@@ -62,9 +62,14 @@ class Desk:
     async def stranger(self, actor: Actor, shown: str, line: str) -> Answer | None:
         """Answer what an account may type that is nobody's yet; None for anything else.
 
-        `actor.name` is empty, its account proven; `shown` is how the chat calls it. Raises the `Refusal`.
+        `actor.name` is empty, its account proven; `shown` is how the chat calls it. Raises the `Refusal`,
+        after its audit entry.
         """
-        return await self.tying.answer(actor, shown, line, self.prefix)
+        try:
+            return await self.tying.answer(actor, shown, line, self.prefix)
+        except Refusal as refusal:
+            await self.refused(actor, line.split()[0], refusal)  # a code is nobody else's to read
+            raise
 
     async def refused(self, actor: Actor, line: str, refusal: Refusal) -> None:
         """Put on record that somebody who is nobody here typed what only some may; `actor.name` is empty."""

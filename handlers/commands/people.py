@@ -42,6 +42,7 @@ class People:
                 "a link, for you alone and once, to the web inbox",
                 ("sign-in",),
                 self.sign_in,
+                trace=Trace.REFUSALS,
             ),
         )
 

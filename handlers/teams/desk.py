@@ -106,14 +106,15 @@ class Desk:
 
     async def _of_nobody(self, clicker: Clicker, line: str, refusal: UnknownPerson) -> Answer:
         """Let a full member of our tenant link their account; anything else is refused."""
-        nobody, answer = self._nobody(clicker), None
+        nobody = self._nobody(clicker)
         try:
             account = await self.identity.proven(clicker)
-            answer = await self.commands.stranger(nobody, account, line)
-        finally:
-            if answer is None:
-                await self.commands.refused(nobody, line, refusal)
+        except Refusal:
+            await self.commands.refused(nobody, line, refusal)
+            raise
+        answer = await self.commands.stranger(nobody, account, line)
         if answer is None:
+            await self.commands.refused(nobody, line, refusal)
             raise refusal
         return answer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import AlreadyLinked, TooMany, Unknown
+from bot.core.errors import AlreadyLinked, DirectoryStale, TooMany, Unknown
 from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
 from bot.services.linking import Linking
 from tests.fixtures.policy import BUNDLE, DIRECTORY, write_policy
@@ -144,6 +144,29 @@ async def test_who_leaves_the_directory_loses_the_account_for_good(
     await small_world.running.loops.loaded()  # as after every reload
     await edit(small_world, DIRECTORY)  # another ana
     assert await linking.person("slack", NEW) is None
+
+
+async def test_no_account_becomes_anybodys_while_the_directory_has_not_loaded_for_long(
+    linking: Linking, small_world: World
+) -> None:
+    policies, clock = small_world.running.parts.policies, small_world.clock
+    (small_world.running.parts.settings.policy / "directory.yaml").write_text("ana: [", "utf-8")
+    await policies.check()
+    clock.advance(timedelta(minutes=7))
+    code, other = await confirmed(linking), await linking.begin("slack", "T0ASSENT/U0OTHER", "o", STRANGER)
+    await linking.opened(other, "b1")
+    clock.advance(timedelta(minutes=8))
+    for step in (
+        linking.begin("slack", "T0ASSENT/U0MORE", "more", STRANGER),
+        linking.confirm(other, "b1", ANA, IN_BROWSER),
+        linking.finish("slack", NEW, code, STRANGER),
+    ):
+        with pytest.raises(DirectoryStale):
+            await step
+    assert await linking.person("slack", NEW) is None
+    write_policy(small_world.running.parts.settings.policy)
+    await policies.check()
+    assert await linking.finish("slack", NEW, code, STRANGER) == "ana"
 
 
 async def test_an_account_is_untied(linking: Linking) -> None:

@@ -13,6 +13,7 @@ from handlers.pace import PERSON_PER_MINUTE
 from tests.fixtures.policy import write_policy
 from tests.handlers.commands.conftest import PEOPLE, Counter, text
 from tests.handlers.commands.test_words import asked
+from tests.world import OPERATOR
 
 # A line for each word that only some may say; the arguments need not be true.
 LINES = {
@@ -29,7 +30,7 @@ LINES = {
     "break-glass": "break-glass 3f9a0c1b the shop is down",
 }
 HELD_BY = {Role.ANYONE: "ana", Role.AUDITOR: "au", Role.ADMIN: "ed", Role.BREAK_GLASS: "gil"}
-READING = {"inbox", "list", "show", "history", "sign-in"}  # one's own: what is not on record
+READING = {"inbox", "list", "show", "history"}  # one's own: what is not on record
 
 
 def test_every_word_but_those_of_looking_at_ones_own_is_on_record(counter: Counter) -> None:
@@ -98,6 +99,26 @@ async def test_nothing_is_loosened_under_a_directory_that_has_not_loaded_for_lon
     await counter.types("ed", "policy reload")
     for line in loosening:
         await counter.types("ed", line)
+
+
+async def test_nobody_enters_and_nobody_new_stands_in_under_a_directory_that_has_not_loaded_for_long(
+    counter: Counter,
+) -> None:
+    parts = counter.world.running.parts
+    (counter.folder / "directory.yaml").write_text("ana: [")
+    await counter.types("ed", "policy reload")
+    counter.world.clock.advance(timedelta(minutes=15))
+    before = await parts.store.registry()
+    for line in ("sign-in", "away until 3d to @bo"):
+        with pytest.raises(DirectoryStale):
+            await counter.types("ana", line)
+        assert (await counter.entries())[-1]["facts"]["refusal"] == "directory-stale", line
+    assert await parts.store.registry() == before
+    await counter.types("ana", "away until 3d")  # which lets nobody do anything
+    await counter.types("ana", "back")
+    assert await parts.entering.invite(PersonName("ana"), OPERATOR)
+    until_at = counter.world.clock.now() + timedelta(days=1)
+    assert await parts.absences.away(PersonName("ana"), until_at, PersonName("bo"), OPERATOR)
 
 
 async def test_everything_is_still_stopped_under_a_directory_that_has_not_loaded_for_long(

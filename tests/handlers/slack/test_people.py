@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_blocks import texts
 from tests.fakes.slack_views import CardView
 from tests.fixtures.policy import DIRECTORY, write_policy
+from tests.fixtures.tables import rows
 from tests.handlers.slack.conftest import BUNDLE
 from tests.world import World
 
@@ -116,6 +118,14 @@ async def test_a_deputy_is_asked_in_their_own_messages_with_a_card(
     assert card.thread
 
 
+async def refused_words(world: World) -> list[dict[str, Any]]:
+    """Return the entries of commands that were refused."""
+    query = "SELECT body FROM entries WHERE kind = 'admin.command' ORDER BY sequence"
+    found = await rows(world.running.parts.settings.database_url, query)
+    bodies = [json.loads(bytes(row["body"])) for row in found]
+    return [body for body in bodies if "refusal" in body["facts"]]
+
+
 async def test_an_account_is_linked_from_both_sides_and_decides_then(
     world: World, slack: FakeSlack, card: CardView, request_: dict[str, Any]
 ) -> None:
@@ -131,7 +141,10 @@ async def test_an_account_is_linked_from_both_sides_and_decides_then(
     await world.settle()
     assert any("If that was not you" in line for line in told(slack, ANA))
     assert any("ana says on the web" in line for line in told(slack, ED))
+    before = len(await refused_words(world))
     wrong = (await slack.type(NEW, "link AAAAAAAA", "#ops")).json()
+    [tried] = (await refused_words(world))[before:]
+    assert (tried["facts"], "words" in tried["private"]) == ({"command": "link", "refusal": "unknown"}, False)
     assert "not the code" in words(wrong)
     done = (await slack.type(NEW, f"link {code.lower()}", "#ops")).json()
     assert "ana's now" in words(done)
