@@ -8,7 +8,6 @@ from bot.app.parts import Parts
 from bot.services.counting import Counting
 from bot.services.explaining import Explaining
 from bot.services.limiting import Limiting
-from bot.services.withdrawing import Withdrawing
 from handlers.commands import Desk, Finder, Finding, Vocabulary, Word
 from handlers.commands.agents import Agents
 from handlers.commands.checkup import Doctor, Stats
@@ -29,11 +28,10 @@ def desk_of(made: Parts, pace: Pace, reload: Callable[[], Awaitable[None]], exam
     """Put the words together; without `examine` there is no doctor in chat."""
     store, policies, clock = made.store, made.policies, made.clock
     finder = Finder(made.viewing, clock, made.public_url)
-    withdrawing = Withdrawing(store, policies, clock)
     limiting, explaining = Limiting(store, clock), Explaining(store, policies, clock, made.keys)
     tying = Tying(made.linking, made.public_url)
     chapters: list[tuple[Word, ...]] = [
-        Requests(finder, made.viewing, withdrawing, made.admin).words(),
+        Requests(finder, made.viewing, made.withdrawing).words(),
         Presence(made.absences, made.reviewing, finder, clock).words(),
         People(policies, made.entering, made.public_url).words(),
         tying.words(),
@@ -42,7 +40,7 @@ def desk_of(made: Parts, pace: Pace, reload: Callable[[], Awaitable[None]], exam
         Stats(Counting(store, clock)).words(),
         Policy(policies, explaining, finder, clock, reload).words(),
         Agents(made.admin, limiting, store, clock).words(),
-        Stopping(made.admin, store, policies, clock).words(),
+        Stopping(made.freezing, store, policies, clock).words(),
         Deliveries(made.admin, store, clock).words(),
         Doctor(examine).words() if examine else (),
     ]

@@ -18,6 +18,7 @@ from bot.services.admin import Admin
 from bot.services.auditing import Auditing
 from bot.services.breaking import Breaking
 from bot.services.entering import Entering
+from bot.services.freezing import Freezing
 from bot.services.granting import Granting, LogTrust
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
@@ -27,6 +28,7 @@ from bot.services.refusing import Refusing
 from bot.services.reviewing import Reviewing
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
+from bot.services.withdrawing import Withdrawing
 from bot.settings import Settings
 from handlers.executor import egress
 from handlers.oncall import Feeds
@@ -74,6 +76,8 @@ class Parts:
     sweeping: Sweeping
     entering: Entering
     admin: Admin
+    freezing: Freezing
+    withdrawing: Withdrawing
     provisioning: Provisioning
     auditing: Auditing
     absences: Absences
@@ -132,6 +136,8 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         sweeping=Sweeping(store, policies, clock),
         entering=Entering(store, policies, clock, ids),
         admin=Admin(store, policies, clock, ids, keys),
+        freezing=Freezing(store, policies, clock),
+        withdrawing=Withdrawing(store, policies, clock),
         provisioning=Provisioning(store, clock, ids, keys),
         absences=Absences(store, policies, clock),
         linking=Linking(store, policies, clock, ids, keys),

@@ -40,7 +40,7 @@ async def show_request(call: Call) -> int:
 async def revoke_request(call: Call) -> int:
     """Cancel a pending request, or take an unused grant back."""
     async with call.parts() as parts:
-        after = await parts.admin.revoke(RequestId(call.args.request), call.args.reason, operator())
+        after = await parts.withdrawing.revoke(RequestId(call.args.request), call.args.reason, operator())
     call.terminal.good(f"{after.id} is {after.state.value}; it will not run.")
     return 0
 
@@ -48,7 +48,7 @@ async def revoke_request(call: Call) -> int:
 async def freeze(call: Call) -> int:
     """Stop actions that match a pattern."""
     async with call.parts() as parts:
-        await parts.admin.freeze(call.args.pattern, call.args.reason, operator())
+        await parts.freezing.freeze(call.args.pattern, call.args.reason, operator())
     call.terminal.good(f"{call.args.pattern} is frozen: nothing like it is taken in, nothing redeemed.")
     call.terminal.say(f"python -m bot unfreeze '{call.args.pattern}' lifts it.", "dim")
     return 0
@@ -57,7 +57,7 @@ async def freeze(call: Call) -> int:
 async def unfreeze(call: Call) -> int:
     """Lift a freeze."""
     async with call.parts() as parts:
-        await parts.admin.unfreeze(call.args.pattern, operator())
+        await parts.freezing.unfreeze(call.args.pattern, operator())
         left = (await parts.store.registry()).freezes
     call.terminal.good(f"{call.args.pattern} is no longer frozen.")
     for one in left:

@@ -1,4 +1,4 @@
-"""What operators and admins do to agents, executors, keys, freezes and grants; each act is an audit entry."""
+"""What operators and admins do to agents, executors, keys and dead letters; each act is an audit entry."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.core.errors import Conflict, Malformed, NotReady, Stale, Unknown, UnknownPerson
+from bot.core.errors import Conflict, Malformed, Unknown, UnknownPerson
 from bot.core.fingerprint import fingerprint, instance_name
 from bot.core.literal import identifier
-from bot.core.machine import Cancel, Revoke, step
-from bot.core.policy import Bundle, PolicyBroken, require_freezable
 from bot.core.terms import (
     Actor,
     Agent,
@@ -20,14 +18,10 @@ from bot.core.terms import (
     EntryKind,
     Executor,
     ExecutorName,
-    Freeze,
     Key,
     KeyKind,
     PersonName,
     Registry,
-    Request,
-    RequestId,
-    State,
 )
 from bot.ports import Clock, Ids, Policies, RegistryEdit, Signer, Store
 
@@ -210,46 +204,7 @@ class Admin:
         await self.store.amend(revoked)
         return count
 
-    # ── the kill switch and grants ───────────────────────────────────────────────────────────────
-
-    async def freeze(self, pattern: str, reason: str, by: Actor) -> None:
-        """Stop actions that match `pattern` (`*` is everything): none is taken in, none redeemed.
-
-        Raises `Malformed` for a pattern that would stop nothing.
-        """
-        require_freezable(pattern, self._catalog())
-        freeze = Freeze(pattern, reason, by.name, self.clock.now())
-        entry = self._entry("freeze", by, {"pattern": pattern}, {"reason": reason})
-        await self.store.edit(RegistryEdit(entry, freeze=freeze))
-
-    async def unfreeze(self, pattern: str, by: Actor) -> None:
-        """Lift a freeze; raises `Unknown`."""
-        entry = self._entry("unfreeze", by, {"pattern": pattern})
-
-        def lifted(registry: Registry) -> RegistryEdit:
-            if all(freeze.pattern != pattern for freeze in registry.freezes):
-                raise Unknown(f"Nothing is frozen under {pattern}.")
-            return RegistryEdit(entry, unfreeze=pattern)
-
-        await self.store.amend(lifted)
-
-    def _catalog(self) -> Bundle | None:
-        try:
-            return self.policies.current().bundle
-        except PolicyBroken:
-            return None  # what stops things works whatever state the policy is in
-
-    async def revoke(self, request_id: RequestId, reason: str | None, by: Actor) -> Request:
-        """Withdraw a request: a pending one is cancelled, an unused grant revoked."""
-        for _ in range(8):
-            request = await self.store.get(request_id)
-            pending = request.state is State.PENDING
-            command = Cancel(by, reason) if pending else Revoke(by, reason)
-            try:
-                return (await self.store.commit(step(request, command, self.clock.now()))).request or request
-            except Stale:
-                continue
-        raise NotReady
+    # ── dead letters ─────────────────────────────────────────────────────────────────────────────
 
     async def redeliver(self, letter_id: int, by: Actor) -> None:
         """Queue a dead letter again; raises `Unknown`."""
@@ -274,13 +229,8 @@ class Admin:
     def _entry(
         self, command: str, by: Actor, facts: Mapping[str, str], private: Mapping[str, str] | None = None
     ) -> Entry:
-        return Entry(
-            kind=EntryKind.ADMIN,
-            at=self.clock.now(),
-            by=by,
-            facts={"command": command, **facts},
-            private=private or {},
-        )
+        told = {"command": command, **facts}
+        return Entry(kind=EntryKind.ADMIN, at=self.clock.now(), by=by, facts=told, private=private or {})
 
     def _require_person(self, person: PersonName) -> None:
         if person not in self.policies.current().directory.people:

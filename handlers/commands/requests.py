@@ -9,7 +9,6 @@ from datetime import datetime
 from bot.core.action import code
 from bot.core.literal import visible
 from bot.core.terms import Request, State
-from bot.services.admin import Admin
 from bot.services.viewing import Viewing
 from bot.services.withdrawing import Withdrawing
 from handlers.commands.answers import Act, Answer, Line, Row, Table, Tone, told
@@ -27,7 +26,6 @@ class Requests:
     finder: Finder
     viewing: Viewing
     withdrawing: Withdrawing
-    admin: Admin
 
     def words(self) -> tuple[Word, ...]:
         """Return them."""
@@ -111,7 +109,7 @@ class Requests:
         """Cancel a pending request, or revoke an unused grant."""
         named, reason = asked.first()
         request = await self.finder.one(asked, named)
-        return _stopped(await self.admin.revoke(request.id, reason or None, asked.actor))
+        return _stopped(await self.withdrawing.revoke(request.id, reason or None, asked.actor))
 
     def _listed(self, title: str, found: Sequence[Request], page: str) -> Answer:
         lines: tuple[Line, ...] = ()

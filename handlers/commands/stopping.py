@@ -9,6 +9,7 @@ from bot.core.policy import matches_pattern
 from bot.core.terms import Freeze
 from bot.ports import Clock, Letter, Policies, Store
 from bot.services.admin import Admin
+from bot.services.freezing import Freezing
 from handlers.commands.answers import Act, Answer, Line, Row, Style, Table, Tone, told
 from handlers.commands.words import Asked, Role, Trace, Word
 from handlers.render import duration
@@ -21,7 +22,7 @@ ACTIONS_MAX = 8  # named one by one
 class Stopping:
     """Words that stop actions."""
 
-    admin: Admin
+    freezing: Freezing
     store: Store
     policies: Policies
     clock: Clock
@@ -64,7 +65,7 @@ class Stopping:
         pattern, reason = asked.first()
         if not reason:
             raise asked.wrong("A freeze needs its reason: whoever is stopped by it reads it.")
-        await self.admin.freeze(pattern, reason, asked.actor)
+        await self.freezing.freeze(pattern, reason, asked.actor)
         named = sorted(
             name for name in self.policies.current().bundle.actions if matches_pattern(pattern, name)
         )
@@ -81,7 +82,7 @@ class Stopping:
     async def unfreeze(self, asked: Asked) -> Answer:
         """Lift a freeze, and say what is still frozen."""
         pattern = asked.one()
-        await self.admin.unfreeze(pattern, asked.actor)
+        await self.freezing.unfreeze(pattern, asked.actor)
         lifted = Line(f"{pattern} is no longer frozen.", tone=Tone.GOOD)
         if not (left := (await self.store.registry()).freezes):
             return Answer(lines=(lifted,))

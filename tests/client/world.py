@@ -165,7 +165,7 @@ class Assent:
 
     async def revoke(self, request: Answer) -> None:
         """Take an unused grant back."""
-        await self.parts.admin.revoke(RequestId(request["id"]), "changed our mind", OPERATOR)
+        await self.parts.withdrawing.revoke(RequestId(request["id"]), "changed our mind", OPERATOR)
 
     async def agent(self, name: str, *, executes: bool) -> str:
         """Register an agent of ed's; return its key."""

@@ -111,10 +111,10 @@ async def test_the_requesters_side_breaks_no_glass_whatever_roles_it_holds(world
 
 async def test_nothing_is_broken_over_a_freeze_a_deny_or_a_denial(world: World) -> None:
     request, fay = await asks(world), await world.person("fay")
-    admin = world.running.parts.admin
-    await admin.freeze("db.*", "restoring a backup", OPERATOR)
+    freezing = world.running.parts.freezing
+    await freezing.freeze("db.*", "restoring a backup", OPERATOR)
     assert await refused(fay, request) == "frozen"
-    await admin.unfreeze("db.*", OPERATOR)
+    await freezing.unfreeze("db.*", OPERATOR)
 
     bundle = world.running.parts.settings.policy / "bundle.yaml"
     before = bundle.read_text()

@@ -116,17 +116,17 @@ async def test_a_revoked_grant_and_one_the_policy_denies_by_now_do_not_run(small
     assert await outcome(runner.redeems(told)) == "policy-denies"
     write_policy(policy)
     await small_world.running.parts.policies.check()
-    await small_world.running.parts.admin.revoke(request["id"], "no longer", OPERATOR)
+    await small_world.running.parts.withdrawing.revoke(request["id"], "no longer", OPERATOR)
     assert await outcome(runner.redeems(told)) == "revoked"
 
 
 async def test_a_freeze_stops_the_grant_that_was_given_before_it(small_world: World) -> None:
     _, told, runner = await granted(small_world)
-    admin = small_world.running.parts.admin
-    await admin.freeze("db.*", "incident 7", OPERATOR)
+    freezing = small_world.running.parts.freezing
+    await freezing.freeze("db.*", "incident 7", OPERATOR)
     assert await outcome(runner.redeems(told)) == "frozen"
     assert (await small_world.agent.asks("db.migrate", env="dev", sql="SELECT 1"))["state"] == "denied"
-    await admin.unfreeze("db.*", OPERATOR)
+    await freezing.unfreeze("db.*", OPERATOR)
     assert await outcome(runner.redeems(told)) == "ok"
 
 

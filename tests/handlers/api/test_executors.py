@@ -89,7 +89,7 @@ async def test_a_grant_that_was_not_used_in_time_has_lapsed(world: World) -> Non
 
 async def test_a_revoked_grant_is_refused(world: World) -> None:
     asked, jti = await world.approved()
-    await world.parts.admin.revoke(RequestId(asked["id"]), "changed our mind", OPERATOR)
+    await world.parts.withdrawing.revoke(RequestId(asked["id"]), "changed our mind", OPERATOR)
     answer = await world.executor.post(f"/v1/grants/{jti}/redeem", {"digest": asked["digest"]})
     assert (answer.status, answer.slug) == (409, "revoked")
 
