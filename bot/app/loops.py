@@ -70,14 +70,19 @@ class Loops:
         """Stop every loop; what is being sent may end."""
         await self._sweeper.stop()
         await self._postman.stop()
-        with contextlib.suppress(NotReady):
-            await self._parts.refusing.close()
         if self._notary is not None:
             self._notary.cancel()
             await asyncio.gather(self._notary, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(10):
                 await self._delivering.settle()
+
+    async def settle(self) -> None:
+        """Put on record what was refused up to the last call that was answered."""
+        try:
+            await self._parts.refusing.close()
+        except NotReady as fault:
+            log.warning("refusals.uncounted", error=str(fault))
 
     async def problem(self) -> str | None:
         """Say which loop has gone silent, or does nothing though something is due; None when all are well.

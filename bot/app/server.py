@@ -239,3 +239,4 @@ async def listening(running: Running) -> AsyncIterator[str]:
     finally:
         await running.loops.stop()
         await runner.cleanup()
+        await running.loops.settle()

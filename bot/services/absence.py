@@ -40,9 +40,9 @@ class Absences:
     ) -> Absence:
         """Be away from now on, until just before `until_at`; what was said before no longer holds.
 
-        Raises `UnknownPerson`, `NotADeputy`, `Malformed` for an end that is over or a year away; with a deputy
-        `DirectoryStale`, but for an operator: who may stand in may have changed in what does not load. An
-        absence without lets nobody do more than before.
+        Raises `UnknownPerson`, `NotADeputy`, `Malformed` for an end that is over or a year away; with a
+        deputy `DirectoryStale`, but for an operator: who may stand in may have changed in what does not load.
+        An absence without lets nobody do more than before.
         """
         now = self.clock.now()
         self._require(person)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.core.errors import Refusal
+from bot.core.errors import NotReady, Refusal
 from bot.core.terms import Actor, ActorKind, AgentName, Change, Digest, Entry, EntryKind, RequestId, Send
 from bot.ports import Clock, Store
 
@@ -58,8 +58,12 @@ class Refusing:
             run.last, run.count = entry, run.count + 1
             return
         count = 1 if run is None else run.count + 1
-        self._runs[which] = Run(entry.at, entry)
-        await self._commit((_counting(entry, count, entry.at),), sends)
+        begun = self._runs[which] = Run(entry.at, entry)
+        try:
+            await self._commit((_counting(entry, count, entry.at),), sends)
+        except NotReady:
+            begun.count += count  # for the next entry to tell
+            raise
 
     async def catch_up(self) -> None:
         """Tell of what was only counted for a minute, and forget who is quiet."""
@@ -68,15 +72,21 @@ class Refusing:
         await self._tell(over, now)
 
     async def close(self) -> None:
-        """Tell of everything that was only counted."""
+        """Tell of everything that was only counted; after the last call was answered."""
         await self._tell(dict(self._runs), self.clock.now())
 
     async def _tell(self, runs: dict[Which, Run], now: datetime) -> None:
         for which in runs:
             del self._runs[which]
-        entries = tuple(_counting(run.last, run.count, now) for run in runs.values() if run.count)
-        if entries:
-            await self._commit(entries, ())
+        counted = {which: run for which, run in runs.items() if run.count}
+        if not counted:
+            return
+        try:
+            await self._commit(tuple(_counting(run.last, run.count, now) for run in counted.values()), ())
+        except NotReady:
+            for which, run in counted.items():  # whoever came meanwhile is counted with them
+                self._runs.setdefault(which, replace(run, count=0)).count += run.count
+            raise
 
     async def _commit(self, entries: tuple[Entry, ...], sends: Sequence[Send]) -> None:
         await self.store.commit(Change(after=None, expected=None, entries=entries, sends=tuple(sends)))

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from bot.core.terms import KeyKind, PersonName
-from tests.fixtures.policy import BUNDLE
+from bot.app import built
+from bot.app.server import listening
+from bot.core.errors import Malformed, NotReady
+from bot.core.terms import Actor, ActorKind, KeyKind, PersonName, Proof, Surface
+from storage.schema import migrate
+from tests.fixtures.clock import FakeClock
+from tests.fixtures.policy import BUNDLE, write_policy
+from tests.fixtures.ports import free_port
 from tests.fixtures.tables import rows
 from tests.stories.test_security_who_decides import edit
-from tests.world import OPERATOR, AgentFake, Answer, Caller, Refused, World, jti
+from tests.world import OPERATOR, AgentFake, Answer, Caller, Refused, World, jti, settings_at
 
 ASK: dict[str, Any] = {"env": "prod", "sql": "SELECT 1", "rows": 1}
 NOWHERE = "req_" + "0" * 32
@@ -101,6 +112,67 @@ async def test_a_hundred_at_once_are_one_entry_and_their_count(small_world: Worl
     await asyncio.gather(*asks)
     await small_world.running.parts.refusing.close()
     assert [count for _, _, count in await facts(small_world)] == [1, 99]
+
+
+async def test_what_the_database_did_not_take_is_counted_once_it_does(small_world: World) -> None:
+    world, refusing = small_world, small_world.running.parts.refusing
+    actor, refusal = Actor(ActorKind.AGENT, "deployer", Surface.API, "key:1", Proof.KEY), Malformed("no")
+    path = world.running.parts.settings.database_url.removeprefix("sqlite:///")
+    async with shut(path):
+        with pytest.raises(NotReady):
+            await refusing.record(actor, refusal, "POST /v1/requests")
+    await refusing.record(actor, refusal, "POST /v1/requests")
+    assert await facts(world) == []  # the first of this minute was lost on its way, and counts
+    world.clock.advance(timedelta(minutes=1))
+    async with shut(path):
+        with pytest.raises(NotReady):
+            await refusing.catch_up()
+    await refusing.record(actor, refusal, "POST /v1/requests")
+    await refusing.close()
+    assert sum(count for _, _, count in await facts(world)) == 3
+
+
+@asynccontextmanager
+async def shut(path: str) -> AsyncIterator[None]:
+    """Keep everybody else from writing to a database."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as held:
+        held.execute("BEGIN IMMEDIATE")
+        yield
+
+
+async def test_what_is_refused_while_the_server_ends_is_counted_too(sqlite_url: str, tmp_path: Path) -> None:
+    called, go_on, port = asyncio.Event(), asyncio.Event(), free_port()
+
+    async def slow(_: web.Request) -> web.Response:
+        called.set()
+        await go_on.wait()
+        return web.Response(status=204)
+
+    await migrate(sqlite_url)
+    options = settings_at(sqlite_url, tmp_path, write_policy(tmp_path / "policy"))
+    options = options.model_copy(update={"port": port, "public_url": f"http://127.0.0.1:{port}"})
+    async with AsyncExitStack() as stack, aiohttp.ClientSession() as http:
+        running = await stack.enter_async_context(built(options))
+        key = await running.parts.admin.add_agent("hasty", PersonName("ed"), [], False, OPERATOR)
+        receiver = web.Application()
+        receiver.router.add_post("/", slow)
+        served = await stack.enter_async_context(TestServer(receiver))
+        await running.parts.admin.add_executor("db-runner", str(served.make_url("/")), OPERATOR)
+        server = AsyncExitStack()
+        world = World(
+            running, FakeClock(), await server.enter_async_context(listening(running)), http, None, {}, {}
+        )  # type: ignore[arg-type]
+        agent = AgentFake(world, key)
+        await agent.asks("db.migrate", env="dev", sql="SELECT 1")
+        await called.wait()
+        assert await refused(agent.asks("db.migrate", env="moon")) == "malformed"
+        ending = asyncio.create_task(server.aclose())  # which waits for the callback
+        await asyncio.sleep(0.3)
+        for _ in range(3):
+            assert await refused(agent.asks("db.migrate", env="moon")) == "malformed"
+        go_on.set()
+        await ending
+        assert sum(count for _, _, count in await facts(world)) == 4
 
 
 async def test_what_executors_and_people_are_refused_is_on_record_and_nothing_twice(
