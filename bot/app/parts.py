@@ -16,7 +16,6 @@ from bot.ports import Clock
 from bot.services.absence import Absences
 from bot.services.admin import Admin
 from bot.services.auditing import Auditing
-from bot.services.breaking import Breaking
 from bot.services.entering import Entering
 from bot.services.freezing import Freezing
 from bot.services.granting import Granting, LogTrust
@@ -25,7 +24,7 @@ from bot.services.knowing import Knowing
 from bot.services.linking import Linking
 from bot.services.provisioning import Provisioning
 from bot.services.refusing import Refusing
-from bot.services.reviewing import Reviewing
+from bot.services.reviewing import Breaking, Reviewing, Turn
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
 from bot.services.withdrawing import Withdrawing
@@ -113,6 +112,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
     feeds = Feeds(settings.policy, lambda: egress.session(gate), clock)
     policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups, feeds)
     trust, refusing = LogTrust(), Refusing(store, clock)
+    turn = Turn(store, policies, clock, refusing)
     return Parts(
         settings=settings,
         public_url=public_url,
@@ -129,8 +129,8 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         knowing=Knowing(store, policies, clock),
         refusing=refusing,
         intake=Intake(store, policies, clock, ids, keys),
-        reviewing=Reviewing(store, policies, clock, refusing),
-        breaking=Breaking(store, policies, clock, refusing),
+        reviewing=Reviewing(store, turn),
+        breaking=Breaking(policies, turn),
         viewing=Viewing(store, policies, clock),
         granting=Granting(store, policies, clock, trust, refusing),
         sweeping=Sweeping(store, policies, clock),

@@ -8,11 +8,10 @@ import orjson
 from aiohttp import web
 
 from bot.ports import Clock, Signer
-from bot.services.breaking import Breaking
 from bot.services.granting import Granting
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
-from bot.services.reviewing import Reviewing
+from bot.services.reviewing import Breaking, Reviewing
 from bot.services.viewing import Viewing
 from handlers.api.agents import Agents
 from handlers.api.answers import Answers

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from bot.core.errors import Refusal
 from bot.core.terms import Digest
-from bot.services.breaking import Breaking
 from bot.services.knowing import Knowing
+from bot.services.reviewing import Breaking
 from bot.services.viewing import Viewing
 from handlers.api import door, query, shapes
 from handlers.api.answers import Answers, respond

@@ -13,7 +13,7 @@ from bot.core.action import code
 from bot.core.errors import Malformed, MustReadAll
 from bot.core.literal import visible
 from bot.core.terms import Digest
-from bot.services.breaking import Breaking
+from bot.services.reviewing import Breaking
 from handlers.commands.answers import Act, Answer, Line, Style, Tone
 from handlers.commands.asked_for import Finder
 from handlers.commands.words import Asked, Role, Trace, Word

@@ -7,10 +7,9 @@ from aiohttp import web
 from bot.ports import Clock, Policies, Store
 from bot.services.absence import Absences
 from bot.services.auditing import Auditing
-from bot.services.breaking import Breaking
 from bot.services.entering import Entering
 from bot.services.linking import Linking
-from bot.services.reviewing import Reviewing
+from bot.services.reviewing import Breaking, Reviewing
 from bot.services.viewing import Viewing
 from handlers.pace import Pace
 from handlers.render import Renderer

@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.core.action import code
 from bot.core.errors import Malformed, OtherDigest, Refusal
 from bot.core.terms import Digest, Request
-from bot.services.breaking import Breaking
+from bot.services.reviewing import Breaking
 from handlers import record
 from handlers.web.desk import Desk, request_id, typed_words
 from handlers.web.shield import HEADERS, ForeignForm, read_form, require_own_form
