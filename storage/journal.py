@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, select
+from sqlalchemy import Connection, Row, Select, select
 
 from bot.core.terms import Entry, PersonName, RequestId
 from bot.ports import Checkpoint, Opening, Sealed
 from storage.database import Database
+from storage.erasing import erase
 from storage.faults import reaching
 from storage.statements import add
 from storage.tables import CHECKPOINTS, ENTRIES, HEAD, PRIVATE
@@ -59,11 +60,11 @@ class LogStore:
         query = select(PRIVATE).where(within).order_by(PRIVATE.c.sequence, PRIVATE.c.field)
         return [_opening(row) for row in await self._rows(query)]
 
-    async def erase(self, person: PersonName, entry: Entry) -> int:
-        """Erase a person's private fields; return how many."""
+    async def erase(self, person: PersonName, accounts: Collection[str], entry: Entry) -> int:
+        """Erase a person: their private fields, and what they said of themselves; return how many fields."""
 
         def job(held: Transaction) -> int:
-            erased = held.connection.execute(delete(PRIVATE).where(PRIVATE.c.person == person)).rowcount
+            erased = erase(held.connection, person, accounts)
             held.ledger.append(entry)
             return erased
 

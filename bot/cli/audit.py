@@ -62,7 +62,7 @@ async def key(call: Call) -> int:
 
 
 async def erase(call: Call) -> int:
-    """Erase a person's private fields; the log still verifies, the commitments stand unopened."""
+    """Erase a person beside the log, which still verifies: its commitments stand unopened."""
     person = PersonName(call.args.person)
     if not call.args.yes:
         call.terminal.bad("Erasing cannot be undone: repeat it with --yes.")
@@ -70,8 +70,13 @@ async def erase(call: Call) -> int:
     facts = {"command": "audit erase"}
     async with call.parts() as parts:
         entry = Entry(kind=EntryKind.ADMIN, at=parts.clock.now(), by=operator(), facts=facts)
-        count = await parts.store.erase(person, entry)
-    call.terminal.good(f"{count} private fields that name {person} are erased; the log still verifies.")
+        known = parts.policies.current().directory.people.get(person)
+        accounts = (*known.slack, *known.teams) if known else ()
+        count = await parts.store.erase(person, accounts, entry)
+    call.terminal.good(
+        f"{count} private fields that name {person} are erased; so are their absence, quiet hours, linked "
+        "accounts and sessions. The log still verifies."
+    )
     return 0
 
 

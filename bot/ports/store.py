@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -28,8 +28,12 @@ class Log(Protocol):
         """Return those of the entries between two sequences, these included."""
         ...
 
-    async def erase(self, person: PersonName, entry: Entry) -> int:
-        """Erase a person's private fields; return how many."""
+    async def erase(self, person: PersonName, accounts: Collection[str], entry: Entry) -> int:
+        """Erase a person's private fields, and return how many.
+
+        With them go their absence, quiet hours, linked accounts, sessions, links and personal chats, and they
+        stand in for nobody any more; `accounts` are those that the directory names.
+        """
         ...
 
     async def size(self) -> int: ...

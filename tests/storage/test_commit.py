@@ -287,7 +287,7 @@ async def test_it_rings_for_what_is_due_earlier(store: DatabaseStore) -> None:
     await store.commit(asked(a_request(), sends=(Send(OutboxKind.NOTE, "slack:#ops", NOON),)))
     assert rung == [NOON + MINUTE, NOON + HOUR]  # the requests, for the sweep …
     assert sent == [NOON]  # … and what is to be sent, for those who send
-    assert await store.next_due() == NOON
+    assert (await store.next_tick(), await store.next_send()) == (NOON + MINUTE, NOON)
 
 
 async def test_private_words_are_committed_to_and_can_be_erased(store: DatabaseStore) -> None:
@@ -299,7 +299,7 @@ async def test_private_words_are_committed_to_and_can_be_erased(store: DatabaseS
     assert b'"bo"' not in entry.body
     opened = {one.field: one.value for one in await store.openings([entry.sequence])}
     assert opened == {"private.reason": "fine", "private.by_name": "bo"}
-    assert await store.erase(BY_BO.name, admin_entry()) == 2  # type: ignore[arg-type]
+    assert await store.erase(BY_BO.name, (), admin_entry()) == 2  # type: ignore[arg-type]
     assert await store.openings([entry.sequence]) == []
     assert await verified_size(store) == 3
 

@@ -6,9 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.errors import Stale
-from bot.core.terms import Absence, Change, Entry, EntryKind, Linked, Quiet
-from bot.ports import Pairing, RegistryEdit
+from bot.core.errors import Stale, Unknown
+from bot.core.terms import (
+    Absence,
+    Actor,
+    ActorKind,
+    Change,
+    Entry,
+    EntryKind,
+    Linked,
+    Proof,
+    Quiet,
+    Surface,
+)
+from bot.ports import Conversation, Link, Pairing, RegistryEdit, Session
 from storage.store import DatabaseStore
 from tests.storage.conftest import Open
 from tests.storage.values import ANA, BO, BY_BO, HOUR, MINUTE, NOON, admin_entry
@@ -77,5 +88,46 @@ async def test_a_pairing_is_finished_once_and_together_with_its_link(store: Data
 async def test_a_name_in_somebody_elses_entry_is_erased_with_its_person(store: DatabaseStore) -> None:
     private = {"giver": "ana", "reason": "in her place"}
     await store.commit(Change(None, None, (Entry(EntryKind.REVIEWED, NOON, BY_BO, private=private),)))
-    assert await store.erase(ANA, admin_entry()) == 1
+    assert await store.erase(ANA, (), admin_entry()) == 1
     assert {one.value for one in await store.openings([0])} == {"in her place", "bo"}
+
+
+async def test_who_is_erased_leaves_nothing_that_they_said_of_themselves(replica: Open) -> None:
+    one, two = await replica(), await replica()
+    await two.registry()
+    bos = Absence(BO, ANA, NOON, NOON + HOUR, "bo")
+    edit = RegistryEdit(admin_entry(), absence=AWAY, quiet=NIGHT, linked=LINKED)
+    own = replace(LINKED, account="T1/U9", person=BO)
+    for each in (edit, RegistryEdit(admin_entry(), absence=bos), RegistryEdit(admin_entry(), linked=own)):
+        await one.edit(each)
+    for person in (ANA, BO):
+        await one.put_session(Session(f"s {person}", person, NOON, NOON + HOUR, "csrf"), admin_entry())
+        await one.put_link(Link(f"l {person}", person, NOON + HOUR), admin_entry())
+    for number, account in enumerate(("T1/U7", "tenant/ana", "tenant/bo")):
+        chat = Conversation(f"chat {number}", "personal", "https://teams.test", account)
+        await one.put_conversation(chat, admin_entry())
+    await one.put_pairing(replace(PAIRING, hash="cc" * 32, account="T1/U6", person=ANA), admin_entry())
+    await one.erase(ANA, ["tenant/ana"], admin_entry())
+    registry = await two.registry()
+    assert registry.absences == {BO: replace(bos, deputy=None)}
+    assert (registry.quiet, registry.links) == ({}, {("slack", "T1/U9"): own})
+    assert await one.session(f"s {ANA}", NOON) is None
+    assert await one.session(f"s {BO}", NOON) is not None
+    session = Session("new", BO, NOON, NOON + HOUR, "csrf")
+    with pytest.raises(Unknown):
+        await one.take_link(f"l {ANA}", NOON, session, admin_entry())
+    assert await one.take_link(f"l {BO}", NOON, session, admin_entry())
+    assert [chat.account for chat in await one.conversations()] == ["tenant/bo"]
+    assert await one.pairing("cc" * 32, NOON) is None
+
+
+async def test_an_account_is_erased_where_it_acted_as_nobody_too(store: DatabaseStore) -> None:
+    await store.edit(RegistryEdit(admin_entry(), linked=LINKED))
+    before = await store.size()
+    for account in ("T1/U7", "T2/U2", "T1/U8"):
+        nobody = Actor(ActorKind.PERSON, "", Surface.SLACK, account, Proof.SIGNATURE)
+        entry = Entry(EntryKind.PERSONAL, NOON, nobody, private={"account": account})
+        await store.commit(Change(None, None, (entry,)))
+    assert await store.erase(ANA, ["T2/U2"], admin_entry()) == 4
+    left = {one.value for one in await store.openings(range(before, before + 3))}
+    assert left == {"", "T1/U8"}

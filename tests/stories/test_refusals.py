@@ -159,9 +159,8 @@ async def test_what_is_refused_while_the_server_ends_is_counted_too(sqlite_url: 
         served = await stack.enter_async_context(TestServer(receiver))
         await running.parts.admin.add_executor("db-runner", str(served.make_url("/")), OPERATOR)
         server = AsyncExitStack()
-        world = World(
-            running, FakeClock(), await server.enter_async_context(listening(running)), http, None, {}, {}
-        )  # type: ignore[arg-type]
+        url = await server.enter_async_context(listening(running))
+        world = World(running, FakeClock(), url, http, None, {}, {})  # type: ignore[arg-type]  # no agent yet
         agent = AgentFake(world, key)
         await agent.asks("db.migrate", env="dev", sql="SELECT 1")
         await called.wait()
