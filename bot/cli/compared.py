@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.core.errors import Refusal
-from bot.core.policy import Bundle, Directory, plan
-from bot.core.terms import Agent, Ask, Plan, Registry, Request
+from bot.core.policy import Bundle, Directory, agent_of, ask_of, plan
+from bot.core.terms import Plan, Registry, Request
 
 
 def differences(
@@ -25,22 +25,13 @@ def differences(
 
 
 def _again(request: Request, registry: Registry, bundle: Bundle, directory: Directory) -> str:
-    agent = registry.agents.get(request.subject.agent) or _gone(request)
-    ask = Ask(
-        action=request.action,
-        body_digest=request.digest,
-        resource=request.resource,
-        on_behalf_of=request.subject.on_behalf_of,
-        justification=request.justification,
-        summary=request.summary,
-        context=request.context,
-    )
+    agent = agent_of(request, registry)
     try:
         planned = plan(
             bundle,
             directory,
             agent,
-            ask,
+            ask_of(request),
             request.created_at,
             {},
             executes=agent.executes,
@@ -49,12 +40,6 @@ def _again(request: Request, registry: Registry, bundle: Bundle, directory: Dire
     except Refusal as refusal:
         return f"refused: {refusal.detail}"
     return _words(planned)
-
-
-def _gone(request: Request) -> Agent:
-    """Stand in for an agent that is no longer registered."""
-    people = frozenset((request.owner, *filter(None, (request.subject.on_behalf_of,))))
-    return Agent(request.subject.agent, request.owner, people, False, 1, 1, request.created_at)
 
 
 def _words(planned: Plan) -> str:

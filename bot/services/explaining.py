@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.core.policy import Explanation, candidates, explain
-from bot.core.terms import Agent, Ask, Request
+from bot.core.policy import Explanation, agent_of, ask_of, candidates, explain
+from bot.core.terms import Request
 from bot.ports import Clock, Policies, Signer, Store
 
 
@@ -24,8 +24,7 @@ class Explaining:
         Raises the `Refusal` with which it would be refused now.
         """
         force, now = self.policies.current(), self.clock.now()
-        agent = (await self.store.registry()).agents.get(request.subject.agent) or _gone(request)
-        ask = _ask(request)
+        agent, ask = agent_of(request, await self.store.registry()), ask_of(request)
         uses = candidates(force.bundle, agent, ask, now)
         used = await self.store.used(uses, now) if uses else {}
         return explain(
@@ -38,21 +37,3 @@ class Explaining:
             executes=agent.executes,
             commit=self.signer.commitment,
         )
-
-
-def _ask(request: Request) -> Ask:
-    return Ask(
-        action=request.action,
-        body_digest=request.digest,
-        resource=request.resource,
-        on_behalf_of=request.subject.on_behalf_of,
-        justification=request.justification,
-        summary=request.summary,
-        context=request.context,
-    )
-
-
-def _gone(request: Request) -> Agent:
-    """Stand in for an agent that is no longer registered."""
-    people = frozenset((request.owner, *filter(None, (request.subject.on_behalf_of,))))
-    return Agent(request.subject.agent, request.owner, people, False, 1, 1, request.created_at)

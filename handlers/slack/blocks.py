@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.card import Button, Card, Fact, QuestionLine
+from bot.core.card import Button, Card, Fact, QuestionLine, left_out
 from bot.core.terms import Json
 from handlers.render import Renderer
 from handlers.slack.limits import HEADER_TEXT_MAX, MESSAGE_TEXT_MAX
@@ -60,13 +60,9 @@ def _blocks(card: Card, shown: Card, renderer: Renderer) -> list[Block]:
     blocks: list[Block] = renderer.json(
         "slack/card.json.j2",
         card=shown,
-        more_facts=len(card.facts) + len(card.context) - len(shown.facts) - len(shown.context),
-        earlier_reviews=len(card.reviews) - len(shown.reviews),
-        more_stages=len(card.stages) - len(shown.stages),
-        more_warnings=len(card.warnings) - len(shown.warnings),
-        earlier_questions=len(card.questions) - len(shown.questions),
         more_buttons=[button for button in shown.buttons if button in MORE],
         words=MORE,
+        **left_out(card, shown),
     )
     return blocks
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from bot.core.card import Button, Card, Fact, QuestionLine, RoundupLine
+from bot.core.card import Button, Card, Fact, QuestionLine, RoundupLine, left_out
 from bot.core.terms import Json, RequestId
 from handlers.render import Renderer
 from handlers.teams import runs
@@ -166,12 +166,8 @@ def _content(card: Card, shown: Card, renderer: Renderer) -> Content:
         card=shown,
         overflow=[button for button in shown.buttons[ACTIONS_MAX - 1 :] if button is not Button.VIEW],
         longest=INPUT_MAX,
-        more_facts=len(card.facts) + len(card.context) - len(shown.facts) - len(shown.context),
-        earlier_reviews=len(card.reviews) - len(shown.reviews),
-        earlier_questions=len(card.questions) - len(shown.questions),
-        more_stages=len(card.stages) - len(shown.stages),
-        more_warnings=len(card.warnings) - len(shown.warnings),
         **WORDS,
+        **left_out(card, shown),
     )
     return content
 

@@ -15,6 +15,7 @@ from bot.core.card.face import (
     RoundupLine,
     StageLine,
     Tone,
+    left_out,
 )
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "alike_line",
     "card",
     "content_digest",
+    "left_out",
     "roundup_line",
 ]

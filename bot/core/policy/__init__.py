@@ -1,5 +1,6 @@
 """Which action needs whose approval, how many, by when: (bundle, action, agent, directory, now) → Plan."""
 
+from bot.core.policy.again import agent_of, ask_of
 from bot.core.policy.bundle import read_bundle
 from bot.core.policy.cases import Case, CaseResult, Play, read_cases, run_cases, uncovered
 from bot.core.policy.directory import read_directory
@@ -37,6 +38,8 @@ __all__ = [
     "PolicyBroken",
     "Problem",
     "Together",
+    "agent_of",
+    "ask_of",
     "barred",
     "candidates",
     "denies",
