@@ -30,7 +30,8 @@ def answer(message: Any) -> Any:
     params = message.get("params", {})
     if message["method"] == "tools/list":
         return {"tools": [tool, odd]}
-    if str(message["method"]).strip("[]' ").lower() != "tools/call":
+    method = "".join(sign for sign in str(message["method"]).partition("\0")[0] if sign.isprintable())
+    if method.strip("[]' ").lower() != "tools/call":
         return {
             "method": message["method"],
             "params": params,

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from ruamel.yaml import YAML
 
+from assent.shell.gate.remote import Remote
 from tests.client.test_questions import asks
 from tests.client.world import PATIENCE, Assent, an_assent, until
 
@@ -200,6 +203,10 @@ HIDDEN = [
     CALL.replace('"params"', '"params":{},"param\u017f"').replace("tools/call", "Tools/Call"),
     CALL.replace('"tools/call"', '["tools/call"]'),
     CALL.replace("tools/call", " tools/call"),
+    CALL.replace("tools/call", "tools/call\\u0000"),
+    CALL.replace("tools/call", "tools/call\\u0000/list"),
+    CALL.replace("tools/call", "tools/\u200bcall"),
+    CALL.replace("tools/call", "\\u0001tools/call\\u007f"),
     CALL.replace('"name":"write"', '"name":"note","arguments":{"text":"x"},"Name":"burn"'),
     CALL.replace('"name":"write"', '"name":"note"').replace('"arguments"', '"arguments":{},"Argument\u017f"'),
     CALL.replace('"name":"write"', '"name":"note","name\\u0000":"burn"'),
@@ -370,3 +377,20 @@ async def test_a_server_that_cannot_be_told_apart_or_started_is_refused(server: 
     for words in (("--name", "a.b", "--", "true"), ("--name", "box"), ("--name", "box", "--", "/no/such")):
         ran = await server.run("mcp-gate", *words)
         assert (ran.code, ran.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "said", ['"text"', "[1]", "7", "[" * 200_000, '{"a":' * 200_000, '"\\ud800"'], ids=lambda said: said[:8]
+)
+async def test_an_answer_that_is_none_still_ends_the_wait(said: str) -> None:
+    async def odd(_: web.Request) -> web.Response:
+        body = f'{{"jsonrpc":"2.0","id":7,"result":{said}}}'
+        return web.Response(text=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/mcp", odd)
+    async with TestServer(app) as served:
+        remote = Remote(str(served.make_url("/mcp")), {})
+        remote.send({"jsonrpc": "2.0", "id": 7, "method": "tools/list"})
+        line = await asyncio.wait_for(asyncio.to_thread(next, remote.lines()), PATIENCE)
+    assert json.loads(line)["id"] == 7

@@ -24,7 +24,9 @@ def read(line: bytes) -> Json:
     if any(name not in MEMBERS for name in message):
         raise NotPlain("it has a member that the protocol does not know")
     method = message.get("method", "")
-    if not isinstance(method, str) or (method != CALL and folded(method.strip()) == CALL):
+    # Nor is one taken that has anything but plain letters and signs: some read up to a NUL, or past a blank.
+    plain = isinstance(method, str) and method.isascii() and method.isprintable()
+    if not plain or (method != CALL and folded(method.strip()) == CALL):
         raise NotPlain("its method is not spelled as the protocol has it")
     return message
 

@@ -79,7 +79,7 @@ class Remote:
                     self._fail(message, "it did not answer")
         except HTTPError as error:
             self._refused(message, error)
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             self._fail(message, str(reason) or type(error).__name__)
 
@@ -112,7 +112,8 @@ class Remote:
         if not isinstance(message, dict):
             raise NotPlain("it sends what is no message")
         answers = "method" not in message and named(message) == asked
-        version = (message.get("result") or {}).get("protocolVersion")
+        result = message.get("result")
+        version = result.get("protocolVersion") if isinstance(result, dict) else None
         if answers and asked == self._initializing and isinstance(version, str):
             self._headers["MCP-Protocol-Version"] = version
         self._said.put(written(message))
@@ -141,7 +142,7 @@ class Remote:
                     self._heard(response, response.headers, None)
             except HTTPError:
                 return  # it has none
-            except (OSError, HTTPException, ValueError):
+            except (OSError, HTTPException, ValueError, RecursionError):
                 pass
             time.sleep(REOPENED_AFTER)
 
