@@ -88,7 +88,7 @@ class Desk:
         request = await self.store.get(click.request_id)
         actor = await self._actor(click, request)
         if click.verb in ("comment", "ask"):  # they take no approver, but they take sight
-            request = await self.viewing.see(request.id, person(actor))
+            request = await self._seen(click, request, actor)
         if not _is_done(click, request, actor):
             request = await work(click, request, actor)
         return message(await self._card(request), self.renderer.within(base(click.clicker.where))).content
@@ -122,7 +122,7 @@ class Desk:
         """Return the card of a request that stood as one line among many, for whoever may see it."""
         request = await self.store.get(click.request_id)
         actor = await self._actor(click, request)
-        request = await self.viewing.see(request.id, person(actor))
+        request = await self._seen(click, request, actor)
         return Answer(cards=(await self._card(request),))
 
     async def typed(self, typed: Typed) -> Answer:
@@ -153,6 +153,14 @@ class Desk:
     async def _delegate(self, click: Click, request: Request, actor: Actor) -> Request:
         deputy = PersonName((click.words or "").strip().lstrip("@"))
         return await self.reviewing.delegate(request.id, person(actor), deputy, actor)
+
+    async def _seen(self, click: Click, request: Request, actor: Actor) -> Request:
+        """Return the request as its presser may see it; raises `Unknown`, after its audit entry."""
+        try:
+            return await self.viewing.see(request.id, person(actor))
+        except Refusal as refusal:
+            await self.reviewing.turned_away(request, click.verb, refusal, actor)
+            raise
 
     async def _card(self, request: Request) -> Card:
         roster = await self.policies.roster(request, await self.store.registry())

@@ -262,6 +262,8 @@ async def test_who_may_not_see_a_request_gets_nothing_of_it_for_a_comment_or_a_q
     assert answer["type"] == "application/vnd.microsoft.activity.message"
     assert MIGRATION not in str(answer)
     assert await world.running.parts.store.get(request_["id"]) == before
+    *_, (_, refused) = await world.running.parts.auditing.story(before.id)
+    assert (refused["kind"], refused["facts"]) == ("review.refused", {"refusal": "unknown"})
 
 
 @pytest.mark.parametrize("verb", ["", "refresh", "approve_all", None])
