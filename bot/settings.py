@@ -15,6 +15,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "ASSENT_"
+WORDS = {  # for what pydantic calls by the names of Python's types
+    "int_parsing": "it must be a whole number",
+    "bool_parsing": "it must be true or false",
+    "greater_than_equal": "it must be from 0 to 65535",  # ports are our only numbers
+    "less_than_equal": "it must be from 0 to 65535",
+}
 
 
 class SettingsWrong(Exception):
@@ -134,7 +140,8 @@ class Settings(BaseSettings):
         }
         missing = [name for name, value in needed.items() if not value]
         if missing and len(missing) < len(needed):
-            raise ValueError(f"{' and '.join(missing)} is missing; docs/teams.md says where it stands")
+            are, they = ("are", "they stand") if len(missing) > 1 else ("is", "it stands")
+            raise ValueError(f"{' and '.join(missing)} {are} missing; docs/teams.md says where {they}")
         return self
 
 
@@ -146,7 +153,8 @@ def read(environment_file: Path | None = Path(".env")) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The settings"
-        raise SettingsWrong(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+        words = WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+        raise SettingsWrong(f"{name}: {words}.") from None
 
 
 def _refuse_unknown(environment_file: Path | None) -> None:

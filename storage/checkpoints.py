@@ -11,6 +11,11 @@ from bot.core.log import LogBroken, parse_note
 from bot.ports import Checkpoint
 
 LATEST = "latest.note"
+LOCK = ".lock"
+
+
+class CheckpointsWrong(ValueError):
+    """Nothing can be kept in the folder of checkpoints; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +24,21 @@ class CheckpointFolder:
 
     folder: Path
 
+    def prepare(self) -> None:
+        """Make the folder and try to write there; raises `CheckpointsWrong`."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / LOCK).touch()
+        except OSError as error:
+            raise CheckpointsWrong(
+                f"Checkpoints cannot be written to {self.folder} ({error.strerror}); "
+                "let this account write there, or set ASSENT_CHECKPOINTS."
+            ) from error
+
     def keep(self, checkpoint: Checkpoint) -> None:
         """Write the note durably as the newest and as its day's last; raises `OSError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
+        with (self.folder / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # else a slower replica could step back between look and write
             for name in (f"{checkpoint.at:%Y-%m-%d}.note", LATEST):
                 if self._size(name) < checkpoint.size:

@@ -10,6 +10,7 @@ from bot.core.policy import PolicyBroken, Problem
 DIRECTORY = "directory.yaml"
 TESTS = "_test.yaml"
 FILE_MAX = 1024 * 1024  # bytes
+BEGIN = "begin with a copy of examples/policy, or set ASSENT_POLICY"
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -27,7 +28,7 @@ def read_folder(folder: Path) -> dict[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             problems.append(Problem(name, 1, 1, f"this file cannot be read: {error}"))
     if DIRECTORY not in texts and not problems:
-        problems.append(Problem(DIRECTORY, 1, 1, f"there is no {DIRECTORY} in {folder}: who could review?"))
+        problems.append(Problem(DIRECTORY, 1, 1, f"there is no {DIRECTORY} in {folder}; {BEGIN}"))
     if problems:
         raise PolicyBroken(problems)
     return texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
@@ -159,6 +160,17 @@ class SqliteDatabase:
 
 
 def backup_file(source: Path, target: Path) -> None:
-    """Copy a database that may be in use, whole and consistent, with SQLite's own backup."""
-    with closing(sqlite3.connect(source)) as held, closing(sqlite3.connect(target)) as copy:
-        held.backup(copy)
+    """Copy a database that may be in use, whole and consistent, with SQLite's own backup.
+
+    Raises `OSError` where there is none, and where the copy cannot be: it is for this account alone,
+    as the database is, and what is not whole does not stay.
+    """
+    if not source.is_file():  # SQLite would make an empty one, and copy that
+        raise FileNotFoundError(errno.ENOENT, "there is no database here", str(source))
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(sqlite3.connect(source)) as held, closing(sqlite3.connect(target)) as copy:
+            held.backup(copy)
+    except sqlite3.Error as error:
+        target.unlink()
+        raise OSError(errno.EIO, f"it cannot be copied to: {error}", str(target)) from error

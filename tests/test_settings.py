@@ -53,6 +53,24 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
         read()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("ASSENT_PORT", "http", "ASSENT_PORT: it must be a whole number."),
+        ("ASSENT_PORT", "70000", "ASSENT_PORT: it must be from 0 to 65535."),
+        ("ASSENT_PORT", "-1", "ASSENT_PORT: it must be from 0 to 65535."),
+        ("ASSENT_EGRESS_ALLOW_PRIVATE", "perhaps", "ASSENT_EGRESS_ALLOW_PRIVATE: it must be true or false."),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsWrong) as wrong:
+        read()
+    assert str(wrong.value) == words
+
+
 def test_half_of_slack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSENT_SLACK_BOT_TOKEN", "xoxb-1")
     with pytest.raises(SettingsWrong, match="ASSENT_SLACK_SIGNING_SECRET"):

@@ -37,6 +37,7 @@ from handlers.executor.callback import Callbacks
 from handlers.pace import Pace
 from handlers.record import Record
 from handlers.render import Renderer
+from storage.checkpoints import CheckpointFolder
 
 if TYPE_CHECKING:
     from handlers import slack
@@ -206,6 +207,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop.set)
+    CheckpointFolder(settings.checkpoints).prepare()  # else it would be noticed with the first approval
     async with (
         built(settings, development=development, examine=examine) as running,
         listening(running) as url,

@@ -23,7 +23,7 @@ from bot.cli.running import RUNNING, TRYING
 from bot.cli.slack import CHAPTER as SLACK
 from bot.cli.teams import CHAPTER as TEAMS
 from bot.cli.terminal import Terminal
-from bot.core.errors import Refusal
+from bot.core.errors import NotReady, Refusal
 from bot.core.log import LogBroken
 from bot.core.policy import PolicyBroken
 from bot.settings import SettingsWrong
@@ -47,6 +47,8 @@ def main(typed: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 0  # `| head` has seen enough
+    except NotReady as later:
+        terminal.bad(f"{later.detail} `python -m bot doctor` says more.")
     except Refusal as refusal:
         terminal.bad(
             " ".join(

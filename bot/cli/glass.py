@@ -6,6 +6,7 @@ comes on standard input, where it stands in no history and in no list of process
 
 from __future__ import annotations
 
+import getpass
 import sys
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -14,6 +15,7 @@ from bot.app import Parts
 from bot.cli.agents import day
 from bot.cli.call import Call
 from bot.cli.parser import Command
+from bot.cli.reading import words
 from bot.cli.shown import lines_of
 from bot.core.action import code
 from bot.core.errors import OtherDigest, Unauthenticated
@@ -65,7 +67,7 @@ async def review_glass(call: Call) -> int:
 
 async def _person(parts: Parts) -> tuple[PersonName, Actor]:
     """Return whose token comes on standard input; raises `Unauthenticated`."""
-    token = sys.stdin.readline().strip()
+    token = (getpass.getpass("Your token: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if not token:
         raise Unauthenticated("Send your token on standard input: `people token NAME` makes one.")
     person, _, by = await parts.knowing.person(token)
@@ -78,14 +80,16 @@ def _request(parser: ArgumentParser) -> None:
 
 def _break_arguments(parser: ArgumentParser) -> None:
     _request(parser)
-    parser.add_argument("--reason", required=True, help="why it cannot wait; every admin reads it")
+    parser.add_argument(
+        "--reason", type=words, required=True, help="why it cannot wait; every admin reads it"
+    )
     parser.add_argument("--code", required=True, help="the request's short code, read off its card")
 
 
 def _review_arguments(parser: ArgumentParser) -> None:
     _request(parser)
     parser.add_argument("found", choices=("proper", "improper"), help="what you found")
-    parser.add_argument("--words", required=True, help="why; the audit log keeps it")
+    parser.add_argument("--words", type=words, required=True, help="why; the audit log keeps it")
 
 
 COMMANDS = (

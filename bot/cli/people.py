@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from datetime import timedelta
 
 from bot.cli.absent import COMMANDS as ABSENT
@@ -10,6 +11,7 @@ from bot.cli.agents import day, keys_in_force
 from bot.cli.call import Call, operator
 from bot.cli.parser import Chapter, Command
 from bot.cli.reading import hours
+from bot.core.policy import Group
 from bot.core.terms import Change, Entry, EntryKind, KeyKind, Person, PersonName
 
 
@@ -37,9 +39,10 @@ async def list_people(call: Call) -> int:
     """Show the directory."""
     async with call.parts() as parts:
         registry, now = await parts.store.registry(), parts.clock.now()
-        people = parts.policies.current().directory.people
+        force = parts.policies.current()
+    people, groups = force.directory.people, force.bundle.groups.values()
     rows = [
-        (*_person_row(person), str(len(keys_in_force(registry, KeyKind.PERSON, name, now))))
+        (*_person_row(person, groups), str(len(keys_in_force(registry, KeyKind.PERSON, name, now))))
         for name, person in sorted(people.items())
     ]
     titles = ("PERSON", "ROLES", "GROUPS", "SLACK", "TEAMS", "TOKENS")
@@ -103,14 +106,14 @@ async def rotate_keys(call: Call) -> int:
     return 0
 
 
-def _person_row(person: Person) -> tuple[str, ...]:
+def _person_row(person: Person, groups: Iterable[Group]) -> tuple[str, ...]:
     roles = {"admin": person.admin, "auditor": person.auditor, "break-glass": person.break_glass}
     held = ", ".join(role for role, has in roles.items() if has)
-    groups = ", ".join(sorted(person.groups))
+    belongs = person.groups | {group.name for group in groups if person.name in (group.members or ())}
     return (
         person.name,
         held or "-",
-        groups or "-",
+        ", ".join(sorted(belongs)) or "-",
         " ".join(person.slack) or "-",
         " ".join(person.teams) or "-",
     )

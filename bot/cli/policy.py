@@ -45,9 +45,13 @@ def load(folder: Path) -> tuple[Bundle, Directory, dict[str, str]]:
 
 
 async def check(call: Call) -> int:
-    """Load the policy and say what is wrong with it, at file:line:column."""
+    """Load the policy and say what is wrong with it, at file:line:column; exit 3 when it does not load."""
     folder = _folder(call)
-    bundle, directory, _ = load(folder)
+    try:
+        bundle, directory, _ = load(folder)
+    except PolicyBroken as broken:
+        call.terminal.bad(f"The policy does not load.\n{broken}")
+        return DOES_NOT_LOAD
     for text in bundle.warnings:
         call.terminal.warn(text)
     counts = f"{len(bundle.actions)} actions, {len(bundle.rules)} rules, {len(directory.people)} people"
@@ -177,7 +181,7 @@ CHAPTER = Chapter(
     (
         Command(
             "policy check",
-            "load the policy, and say what is wrong with it",
+            "load the policy, and say what is wrong with it (exit 0, 3)",
             check,
             ("policy check", "policy check examples/policy"),
             _folder_argument,

@@ -17,6 +17,13 @@ def instant(text: str) -> datetime:
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
+def words(text: str) -> str:
+    """Read a reason; none at all is none."""
+    if not text.strip():
+        raise ArgumentTypeError("say it in words: somebody will want to know")
+    return text
+
+
 def hours(text: str) -> timedelta:
     """Read how long a token lasts."""
     try:

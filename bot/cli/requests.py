@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bot.cli.agents import day
 from bot.cli.call import Call, operator
 from bot.cli.glass import COMMANDS as GLASS
 from bot.cli.parser import Chapter, Command
-from bot.cli.reading import count
+from bot.cli.reading import count, words
 from bot.cli.shown import lines_of
+from bot.core.errors import Unknown
 from bot.core.terms import RequestId, State
 
 LIMIT = 50  # rows of a list, unless --limit says otherwise
@@ -31,7 +34,8 @@ async def list_requests(call: Call) -> int:
 async def show_request(call: Call) -> int:
     """Show one request: everything that would run, and what became of it."""
     async with call.parts() as parts:
-        request = await parts.store.get(RequestId(call.args.request))
+        with _named(f"request {call.args.request}"):
+            request = await parts.store.get(RequestId(call.args.request))
     for line in lines_of(request):
         call.terminal.out.print(line)
     return 0
@@ -40,7 +44,8 @@ async def show_request(call: Call) -> int:
 async def revoke_request(call: Call) -> int:
     """Cancel a pending request, or take an unused grant back."""
     async with call.parts() as parts:
-        after = await parts.withdrawing.revoke(RequestId(call.args.request), call.args.reason, operator())
+        with _named(f"request {call.args.request}"):
+            after = await parts.withdrawing.revoke(RequestId(call.args.request), call.args.reason, operator())
     call.terminal.good(f"{after.id} is {after.state.value}; it will not run.")
     return 0
 
@@ -89,9 +94,19 @@ async def list_deliveries(call: Call) -> int:
 async def redeliver(call: Call) -> int:
     """Send a dead letter again."""
     async with call.parts() as parts:
-        await parts.admin.redeliver(call.args.delivery, operator())
+        with _named(f"dead letter {call.args.delivery}"):
+            await parts.admin.redeliver(call.args.delivery, operator())
     call.terminal.good(f"Delivery {call.args.delivery} is queued again; the running server sends it.")
     return 0
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Say what is not there: whoever has the shell may see everything, so there is nothing to hide."""
+    try:
+        yield
+    except Unknown as unknown:
+        raise Unknown(f"There is no {what}.") from unknown
 
 
 def _list_arguments(parser: ArgumentParser) -> None:
@@ -115,7 +130,7 @@ def _request(parser: ArgumentParser) -> None:
 
 def _revoke_arguments(parser: ArgumentParser) -> None:
     _request(parser)
-    parser.add_argument("--reason", required=True, help="the audit log keeps it")
+    parser.add_argument("--reason", type=words, required=True, help="the audit log keeps it")
 
 
 def _pattern(parser: ArgumentParser) -> None:
@@ -126,7 +141,7 @@ def _pattern(parser: ArgumentParser) -> None:
 
 def _freeze_arguments(parser: ArgumentParser) -> None:
     _pattern(parser)
-    parser.add_argument("--reason", required=True, help="people and the audit log read it")
+    parser.add_argument("--reason", type=words, required=True, help="people and the audit log read it")
 
 
 def _delivery(parser: ArgumentParser) -> None:

@@ -48,11 +48,19 @@ async def serve(call: Call) -> int:
             ready=lambda url: call.terminal.good(f"Assent listens at {url}"),
         )
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.filename is not None:  # a file's, not the socket's
             raise
-        call.terminal.bad(f"Port {settings.port} is in use; set ASSENT_PORT to another one.")
+        call.terminal.bad(_deaf(settings, error))
         return 1
     return 0
+
+
+def _deaf(settings: Settings, error: OSError) -> str:
+    """Say why nobody can be listened to, and which setting to look at."""
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {settings.port} is in use; set ASSENT_PORT to another one."
+    why = "it is no address of this machine" if error.errno != errno.EACCES else "this account may not"
+    return f"Assent cannot listen at {settings.host}:{settings.port}: {why}; set ASSENT_HOST or ASSENT_PORT."
 
 
 async def migrate(call: Call) -> int:

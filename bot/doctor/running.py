@@ -40,7 +40,7 @@ async def check_running(settings: Settings) -> AsyncIterator[Finding]:
 
 def _writable(folder: Path) -> Finding:
     there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
-    if os.access(there, os.W_OK | os.X_OK):
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return good(f"Checkpoints can be written to {folder}.")
     return bad(f"Checkpoints cannot be written to {folder}.", f"Let this account write in {there}.")
 

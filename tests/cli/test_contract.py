@@ -103,6 +103,28 @@ def test_a_policy_that_does_not_load_stops_with_its_place(typed: Typed, install:
     assert "^" in said.err
 
 
+def test_a_policy_check_that_fails_has_an_exit_code_of_its_own(typed: Typed, install: Path) -> None:
+    assert typed("policy", "check").code == 0
+    (install / "policy" / "bundle.yaml").write_text("actions:\n  db.migrate: {titel: x}\n")
+    said = typed("policy", "check")
+    assert said.code == 3
+    assert "bundle.yaml:2:" in said.err
+
+
+@pytest.mark.parametrize("line", ["freeze *", "requests revoke req_1"])
+def test_a_reason_of_no_words_is_none(typed: Typed, line: str) -> None:
+    assert typed(*line.split(), "--reason", " ").code == 2
+
+
+@pytest.mark.parametrize(
+    "line", ["requests show req_1", "requests revoke req_1 --reason x", "deliveries redeliver 9"]
+)
+def test_the_shell_is_told_what_is_not_there(typed: Typed, line: str) -> None:
+    said = typed(*line.split())
+    assert said.code == 1
+    assert said.err.startswith("✗ There is no ")
+
+
 def test_no_policy_at_all_is_said_plainly(typed: Typed, install: Path) -> None:
     (install / "policy" / "directory.yaml").unlink()
     said = typed("people", "list")

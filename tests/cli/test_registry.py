@@ -159,3 +159,8 @@ def test_every_admin_command_is_an_audit_entry_by_the_person_at_the_shell(
     assert entry["sequence"] == before
     assert entry["by"] == {"kind": "operator", "proof": "shell", "surface": "cli"}
     assert getpass.getuser() not in json.dumps(entry)
+
+
+def test_the_directory_is_listed_with_every_group(typed: Typed) -> None:
+    rows = {line.split("\t")[0]: line.split("\t")[2] for line in typed("people", "list").out.splitlines()}
+    assert rows["cy"] == "dba, leads"  # where the bundle says so, too

@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,58 @@ def test_serve_says_plainly_that_its_port_is_in_use(install: Path, taken_port: i
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ASSENT_HOST", "192.0.2.1", "set ASSENT_HOST or ASSENT_PORT."),
+        (
+            "ASSENT_CHECKPOINTS",
+            "letter/checkpoints",
+            "let this account write there, or set ASSENT_CHECKPOINTS.",
+        ),
+        ("ASSENT_POLICY", "nowhere", "begin with a copy of examples/policy, or set ASSENT_POLICY"),
+    ],
+)
+def test_what_is_missing_stops_the_start_and_says_what_to_do(
+    install: Path, name: str, value: str, sentence: str
+) -> None:
+    (install / "letter").write_text("no folder")
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "serve"],
+        cwd=install,
+        env=_environment(0) | {name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(sentence)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_backup_is_whole_and_for_this_account_alone(typed: Typed, install: Path) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana")
+    copy = install / "copy.db"
+    assert typed("backup", str(copy)).code == 0
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(copy)) as held:
+        assert held.execute("SELECT name FROM agents").fetchall() == [("deployer",)]
+    assert "exists already" in typed("backup", str(copy)).err
+
+
+def test_a_backup_that_cannot_be_is_one_sentence(typed: Typed, install: Path) -> None:
+    without = typed("backup", str(install / "copy.db"))
+    assert without.code == 1
+    assert "there is no database here" in without.err
+    assert not (install / "data" / "assent.db").exists()
+    assert not (install / "copy.db").exists()
+    typed("agents", "list")
+    nowhere = typed("backup", str(install / "nowhere" / "copy.db"))
+    assert nowhere.code == 1
+    assert len(nowhere.err.splitlines()) == 1
+
+
 def test_a_database_that_does_not_answer_is_one_sentence(install: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bot", "agents", "list"],
@@ -73,7 +127,8 @@ def test_a_database_that_does_not_answer_is_one_sentence(install: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "✗ The database does not answer; try again in a moment.\n"
+    words = "✗ The database does not answer; try again in a moment. `python -m bot doctor` says more.\n"
+    assert done.stderr == words
 
 
 def test_the_doctor_finds_a_fresh_install_ready(typed: Typed) -> None:
