@@ -23,7 +23,7 @@ from bot.demo.asking import ask_everything
 from bot.demo.cast import Cast, executor_running, register
 from bot.demo.ground import Ground, lay
 from bot.demo.guide import Guide
-from bot.demo.watching import Watcher
+from bot.demo.watching import LOOK_EVERY, Watcher
 
 SHOWN = 100  # requests in the table at the end
 
@@ -71,6 +71,7 @@ async def _ask(guide: Guide, ground: Ground, cast: Cast) -> None:
     except ClientError as error:
         guide.trouble(f"The sample agent was refused: {error}")
     else:
+        await asyncio.sleep(2 * LOOK_EVERY)  # the last decision is told before the rest
         guide.rest()
 
 

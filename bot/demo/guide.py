@@ -16,13 +16,14 @@ from rich.text import Text
 from bot.core.action import code
 from bot.core.literal import visible
 from bot.core.log import Verified
-from bot.core.terms import Request, State
+from bot.core.terms import Request, State, Verdict
 from bot.demo.asking import SAMPLES
 from bot.demo.cast import Cast
 from bot.demo.ground import EXAMPLES, Ground
 from bot.demo.watching import Happening
 
 ROOT = EXAMPLES.parent
+MARGIN = 12  # columns before what does not fit beside its title
 OWN_ASK = {
     "action": {
         "name": "db.migrate",
@@ -67,7 +68,7 @@ class Guide:
     def curl(self, ground: Ground, cast: Cast) -> str:
         """Return the line with which the visitor asks; it works when pasted."""
         parts = (
-            *("curl", "-s", f"{ground.url}/v1/requests"),
+            *("curl", "-s", "-w", r"\n", f"{ground.url}/v1/requests"),
             *("-H", f"Authorization: Bearer {cast.visitor_key}"),
             *("-H", "Content-Type: application/json"),
             *("-d", orjson.dumps(OWN_ASK).decode()),
@@ -83,9 +84,12 @@ class Guide:
             (f"{told.word:<10}", told.style),
             (f"{happening.code:<9}", "dim"),
             f"{happening.title:<24}  " if happening.title else "",
-            (_one_line(told.more), "dim"),
         )
-        self._cut(line)
+        more = Text(_one_line(told.more), "dim")
+        if self.console.is_terminal and line.cell_len + more.cell_len > self.console.width:
+            self._cut(line)  # what it is about, and below it what happened: both are wanted whole
+            line = Text(" " * MARGIN)
+        self._cut(line.append_text(more))
 
     def rest(self) -> None:
         """Say that nothing waits any more."""
@@ -140,15 +144,24 @@ class Guide:
 
 def _row(request: Request) -> tuple[Text, ...]:
     people = ", ".join(dict.fromkeys(f"{r.person} ({r.verdict.value})" for r in request.reviews))
-    note = request.outcome.note if request.outcome else request.plan.reason if not request.reviews else ""
     return (
         Text(code(request.digest), "dim"),
+        Text(request.state.value, STYLES.get(request.state, "red")),
         Text(request.plan.title),
         Text(request.subject.agent),
         Text(people or "-"),
-        Text(request.state.value, STYLES.get(request.state, "red")),
-        Text(_one_line(note or ""), "dim"),
+        Text(_one_line(_note(request) or ""), "dim"),
     )
+
+
+def _note(request: Request) -> str | None:
+    """Return how it ended, in the words of whoever ended it."""
+    if request.outcome is not None:
+        return request.outcome.note
+    if request.state is not State.DENIED:
+        return None
+    denials = [review.reason for review in request.reviews if review.verdict is Verdict.DENY]
+    return denials[-1] if denials else request.plan.reason
 
 
 def _one_line(text: str) -> str:

@@ -189,12 +189,13 @@ async def test_the_curl_line_works_when_pasted(demo: Demo) -> None:
     arguments = shlex.split(demo.found(r"\n(curl .*)"))
     headers = dict(arguments[n + 1].split(": ", 1) for n, one in enumerate(arguments) if one == "-H")
     body = arguments[arguments.index("-d") + 1]
+    address = next(one for one in arguments if one.startswith("http://"))
     async with (
         aiohttp.ClientSession() as http,
-        http.post(arguments[2], data=body.encode(), headers=headers) as answer,
+        http.post(address, data=body.encode(), headers=headers) as answer,
     ):
         assert answer.status == 202, await answer.text()
-        request_id, url = (await answer.json())["id"], arguments[2].partition("/v1/")[0]
+        request_id, url = (await answer.json())["id"], address.partition("/v1/")[0]
     await demo.says("asked .*by visitor; waits for 1 of dba")
     ana = await _person(url, "ana")
     try:
@@ -205,3 +206,6 @@ async def test_the_curl_line_works_when_pasted(demo: Demo) -> None:
     await demo.says("denied .*by ana, on the web: not in the middle of the day")
     assert _rows(folder / "shop.db", "SELECT count(*) FROM orders") == [(4,)]
     assert await demo.ends() == 0
+    assert re.search(
+        r"denied +Run a database migration .*ana \(deny\) +not in the middle of the day", demo.text
+    )
