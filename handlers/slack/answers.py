@@ -9,8 +9,9 @@ from itertools import groupby
 from bot.core.terms import Json
 from handlers.commands import Act, Answer, Line, Row, Table, Tone
 from handlers.commands.asked_for import ID
+from handlers.fitting import clip
 from handlers.render import Renderer
-from handlers.slack.blocks import clip, escaped, message
+from handlers.slack.blocks import escaped, message
 from handlers.slack.limits import HEADER_TEXT_MAX
 
 MESSAGES_MAX = 5  # a response_url takes no more

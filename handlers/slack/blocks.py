@@ -6,20 +6,18 @@ mrkdwn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.card import Button, Card, Fact, QuestionLine, left_out
+from bot.core.card import Button, Card, Fact, QuestionLine
 from bot.core.terms import Json
+from handlers.fitting import Room, clip, fitted, left_out
 from handlers.render import Renderer
 from handlers.slack.limits import HEADER_TEXT_MAX, MESSAGE_TEXT_MAX
 
 # Characters of one card's parts; together they stay below `limits.MESSAGE_TEXT_MAX`.
-FACTS_TEXT_MAX = 4500  # parameters and context together, names included
-FACT_ROOM = 180  # what a fact takes beside its name and text, and all that one without its text takes
 NAME_MAX = 80  # of a fact, a stage, a person, an agent
 MARK_ROOM = 3  # the sign of the card's tone, and a space
-FACTS_MAX = 24  # facts told one by one, so that the card stays a card
+ROOM = Room(text=4500, fact=180, name=NAME_MAX, places=24)  # places: so that the card stays a card
 CLAIM_MAX = 500  # of the agent's own words, each
 LINE_MAX = 100  # of a warning or a stage
 SENTENCE_MAX = 300  # of the status, the reason why, the outcome
@@ -84,9 +82,7 @@ def fit(card: Card) -> Card:
     A fact that has no room keeps its size and digest. When one that would run is not whole, the card is not
     complete, and offers Review full instead of Approve.
     """
-    facts, room = _fitting(card.facts, FACTS_TEXT_MAX, FACTS_MAX)
-    context, _ = _fitting(card.context, room, FACTS_MAX - len(facts))
-    complete = card.complete and facts == card.facts and context == card.context
+    card = fitted(card, ROOM)
     return replace(
         card,
         title=clip(card.title, HEADER_TEXT_MAX - MARK_ROOM),
@@ -95,8 +91,6 @@ def fit(card: Card) -> Card:
         status=clip(card.status, SENTENCE_MAX),
         why=clip(card.why, SENTENCE_MAX),
         outcome=clip(card.outcome, SENTENCE_MAX) if card.outcome else None,
-        facts=facts,
-        context=context,
         claims=tuple(_head(claim) for claim in card.claims),
         stages=tuple(
             replace(stage, name=clip(stage.name, NAME_MAX), who=clip(stage.who, LINE_MAX))
@@ -115,8 +109,6 @@ def fit(card: Card) -> Card:
         alike=card.alike[:ALIKE_MAX],
         questions=tuple(_question(one) for one in card.questions[-QUESTIONS_MAX:]),
         looking=tuple(replace(one, person=clip(one.person, NAME_MAX)) for one in card.looking[:LOOKING_MAX]),
-        complete=complete,
-        buttons=card.buttons if complete else _without_approve(card.buttons),
     )
 
 
@@ -128,28 +120,6 @@ def shows_all(card: Card) -> bool:
 def escaped(text: str) -> str:
     """Return text in which Slack finds no mention, link or entity."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def clip(text: str, limit: int) -> str:
-    """Return at most `limit` characters, the last one an ellipsis when some are missing."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _fitting(facts: Sequence[Fact], room: int, places: int) -> tuple[tuple[Fact, ...], int]:
-    """Return the facts, those beyond the room without their text, and the room that is left."""
-    shown: list[Fact] = []
-    for fact in facts[:places]:
-        told = fact
-        cost = len(fact.name) + len(fact.text) + sum(map(len, fact.warnings)) + FACT_ROOM
-        if cost > room or len(fact.name) > NAME_MAX:
-            warnings = ("its warnings are on the full page",) if fact.warnings else ()
-            told = replace(fact, name=clip(fact.name, NAME_MAX), text="", cut=True, warnings=warnings)
-            cost = len(told.name) + FACT_ROOM
-        if cost > room:
-            return tuple(shown), 0
-        room -= cost
-        shown.append(told)
-    return tuple(shown), room
 
 
 def _head(claim: Fact, limit: int = CLAIM_MAX) -> Fact:
@@ -164,7 +134,3 @@ def _question(asked: QuestionLine) -> QuestionLine:
     answer = _head(asked.answer, ANSWER_MAX) if asked.answer else None
     person, text = clip(asked.person, NAME_MAX), clip(asked.text, QUESTION_MAX)
     return replace(asked, person=person, text=text, answer=answer)
-
-
-def _without_approve(buttons: tuple[Button, ...]) -> tuple[Button, ...]:
-    return tuple(Button.REVIEW_FULL if button is Button.APPROVE else button for button in buttons)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -19,8 +19,8 @@ from bot.core.terms import Actor, Json, PersonName, Request
 from bot.ports import Clock, Later, Never
 from bot.services.absence import Absences
 from bot.services.viewing import Viewing
+from handlers.fitting import clipped
 from handlers.render import Renderer
-from handlers.slack.blocks import clip
 from handlers.slack.identity import Clicker, Identity, person
 from handlers.slack.troubles import repeatable
 from handlers.slack.workspace import Workspace
@@ -138,13 +138,7 @@ class Home:
     def _lines(self, requests: Sequence[Request]) -> list[RoundupLine]:
         now = self.clock.now()
         pages = ((one, f"{self.public_url}/requests/{one.id}") for one in requests)
-        return [_fit(roundup_line(one, now, page, 0, {})) for one, page in pages]
-
-
-def _fit(line: RoundupLine) -> RoundupLine:
-    return replace(
-        line,
-        title=clip(line.title, TITLE_MAX),
-        status=clip(line.status, STATUS_MAX),
-        agent=clip(line.agent, AGENT_MAX),
-    )
+        return [
+            clipped(roundup_line(one, now, page, 0, {}), TITLE_MAX, STATUS_MAX, AGENT_MAX)
+            for one, page in pages
+        ]

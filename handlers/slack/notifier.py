@@ -10,8 +10,9 @@ from datetime import timedelta
 from bot.core.card import Card, RoundupLine
 from bot.core.terms import Json, PersonName, RequestId, Surface
 from bot.ports import Accounts, Clock, Never, Place, Posted, Unsure
+from handlers.fitting import clip
 from handlers.render import Renderer
-from handlers.slack.blocks import Block, Message, clip, escaped, message
+from handlers.slack.blocks import Block, Message, escaped, message
 from handlers.slack.limits import FALLBACK_TEXT_MAX, SECTION_TEXT_MAX
 from handlers.slack.rooms import PAGE, Rooms, target
 from handlers.slack.roundups import roundup

@@ -16,8 +16,8 @@ from bot.core.literal import visible
 from bot.core.terms import Json, Person
 from bot.ports import Clock, Later, Never
 from bot.services.absence import Absences
+from handlers.fitting import clip
 from handlers.render import Renderer
-from handlers.slack.blocks import clip
 from handlers.slack.identity import Clicker, Identity, person
 from handlers.slack.limits import GROUP_OPTIONS_MAX, OPTION_TEXT_MAX
 from handlers.slack.payloads import clicker

@@ -11,8 +11,9 @@ import orjson
 from bot.core.terms import Json
 from handlers.commands import Act, Answer, File, Line, Row
 from handlers.commands.glass import CODE_LENGTH, is_grave
+from handlers.fitting import clip
 from handlers.render import Renderer
-from handlers.teams.cards import WORDS, Content, clip, message
+from handlers.teams.cards import WORDS, Content, message
 from handlers.teams.limits import ACTIONS_MAX, CARD_MAX
 
 TITLE = "Assent"  # of an answer without one

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from bot.core.card import Button, Card, Fact, QuestionLine, RoundupLine, left_out
+from bot.core.card import Button, Card, Fact, QuestionLine, RoundupLine
 from bot.core.terms import Json, RequestId
+from handlers.fitting import Room, clip, clipped, fitted, left_out
 from handlers.render import Renderer
 from handlers.teams import runs
 from handlers.teams.limits import ACTIONS_MAX, CARD_MAX, INPUT_MAX
@@ -85,15 +86,7 @@ def roundup(lines: Sequence[RoundupLine], waiting: int, leader: RequestId, rende
     """
     shown = sorted(lines, key=lambda line: not line.waits)
     while True:
-        told = [
-            replace(
-                one,
-                title=clip(one.title, SIZES[0].line),
-                status=clip(one.status, SIZES[0].line),
-                agent=clip(one.agent, SIZES[0].name),
-            )
-            for one in shown
-        ]
+        told = [clipped(one, SIZES[0].line, SIZES[0].line, SIZES[0].name) for one in shown]
         values = {"lines": told, "waiting": waiting, "leader": leader}
         content: Content = renderer.json("teams/roundup.json.j2", **values, **WORDS)
         if len(orjson.dumps(content)) <= CARD_MAX or len(shown) == 1:
@@ -107,17 +100,11 @@ def fit(card: Card, sizes: Sizes = SIZES[0]) -> Card:
     A fact that has no room keeps its size and digest. When one that would run is not whole, the card is not
     complete, and offers Review full instead of Approve.
     """
-    facts, left = _fitting(card.facts, sizes, sizes.facts, FACTS_MAX)
-    context, _ = _fitting(card.context, sizes, left, FACTS_MAX - len(facts))
-    complete = card.complete and facts == card.facts and context == card.context
+    card = fitted(card, Room(sizes.facts, FACT_ROOM, sizes.name, FACTS_MAX))
     return replace(
         _clipped(card, sizes),
-        facts=facts,
-        context=context,
         claims=tuple(_head(claim, sizes) for claim in card.claims),
         questions=tuple(_question(one, sizes) for one in card.questions[-QUESTIONS_MAX:]),
-        complete=complete,
-        buttons=card.buttons if complete else _without_approve(card.buttons),
     )
 
 
@@ -155,11 +142,6 @@ def _clipped(card: Card, sizes: Sizes) -> Card:
     )
 
 
-def clip(text: str, limit: int) -> str:
-    """Return at most `limit` characters, the last one an ellipsis when some are missing."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _content(card: Card, shown: Card, renderer: Renderer) -> Content:
     content: Content = renderer.json(
         "teams/card.json.j2",
@@ -170,23 +152,6 @@ def _content(card: Card, shown: Card, renderer: Renderer) -> Content:
         **left_out(card, shown),
     )
     return content
-
-
-def _fitting(facts: Sequence[Fact], sizes: Sizes, room: int, places: int) -> tuple[tuple[Fact, ...], int]:
-    """Return the facts, those beyond the room without their text, and the room that is left."""
-    shown: list[Fact] = []
-    for fact in facts[:places]:
-        told = fact
-        cost = len(fact.name) + len(fact.text) + sum(map(len, fact.warnings)) + FACT_ROOM
-        if cost > room or len(fact.name) > sizes.name:
-            warnings = ("its warnings are on the full page",) if fact.warnings else ()
-            told = replace(fact, name=clip(fact.name, sizes.name), text="", cut=True, warnings=warnings)
-            cost = len(told.name) + FACT_ROOM
-        if cost > room:
-            return tuple(shown), 0
-        room -= cost
-        shown.append(told)
-    return tuple(shown), room
 
 
 def _question(one: QuestionLine, sizes: Sizes) -> QuestionLine:
@@ -205,7 +170,3 @@ def _head(claim: Fact, sizes: Sizes) -> Fact:
         return claim
     text = f"{claim.text[: sizes.claim]}\n⟨ … {missing:,} more characters … ⟩"
     return replace(claim, text=text, cut=True)
-
-
-def _without_approve(buttons: tuple[Button, ...]) -> tuple[Button, ...]:
-    return tuple(Button.REVIEW_FULL if button is Button.APPROVE else button for button in buttons)

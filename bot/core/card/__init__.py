@@ -15,7 +15,6 @@ from bot.core.card.face import (
     RoundupLine,
     StageLine,
     Tone,
-    left_out,
 )
 
 __all__ = [
@@ -32,6 +31,5 @@ __all__ = [
     "alike_line",
     "card",
     "content_digest",
-    "left_out",
     "roundup_line",
 ]

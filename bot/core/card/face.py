@@ -156,14 +156,3 @@ class Card:
     alike: tuple[AlikeLine, ...] = ()  # identical requests that share this card: the oldest of them
     alike_count: int = 0  # all of them
     reasons_for: tuple[Button, ...] = ()  # which buttons want the reviewer's words, by policy
-
-
-def left_out(card: Card, shown: Card) -> dict[str, int]:
-    """Count what a surface has no room for and must tell of; `shown` is the card without it."""
-    return {
-        "more_facts": len(card.facts) + len(card.context) - len(shown.facts) - len(shown.context),
-        "more_stages": len(card.stages) - len(shown.stages),
-        "more_warnings": len(card.warnings) - len(shown.warnings),
-        "earlier_reviews": len(card.reviews) - len(shown.reviews),
-        "earlier_questions": len(card.questions) - len(shown.questions),
-    }

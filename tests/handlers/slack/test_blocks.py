@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.core.card import AlikeLine, Button, Card, Fact, LookLine, QuestionLine, ReviewLine, StageLine, Tone
 from bot.core.terms import Digest, Json, RequestId, Reversibility, State
-from handlers.slack.blocks import FACT_ROOM, FACTS_MAX, FACTS_TEXT_MAX, fit, message
+from handlers.slack.blocks import ROOM, fit, message
 from handlers.slack.limits import MESSAGE_TEXT_MAX
 from tests.fakes.slack_blocks import check_message, check_types, texts
 from tests.fixtures.clock import NOON
@@ -223,12 +223,12 @@ def test_what_is_left_out_is_counted() -> None:
 @pytest.mark.parametrize(("slack", "complete"), [(0, True), (1, False)])
 def test_the_last_character_that_fits(slack: int, complete: bool) -> None:
     whole = a_card({"env": "", "sql": "x"})
-    room = FACTS_TEXT_MAX - sum(len(fact.name) + len(fact.text) + FACT_ROOM for fact in whole.facts)
+    room = ROOM.text - sum(len(fact.name) + len(fact.text) + ROOM.fact for fact in whole.facts)
     facts = (whole.facts[0], replace(whole.facts[1], text="x" * (1 + room + slack)))
     assert fit(replace(whole, facts=facts)).complete is complete
 
 
-@pytest.mark.parametrize(("count", "complete"), [(FACTS_MAX, True), (FACTS_MAX + 1, False)])
+@pytest.mark.parametrize(("count", "complete"), [(ROOM.places, True), (ROOM.places + 1, False)])
 def test_the_last_fact_that_fits(count: int, complete: bool) -> None:
     one = Fact("n", "t", "text", 1, "d" * 64)
     card = fit(replace(a_card(), facts=(one,) * count))
