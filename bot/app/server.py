@@ -16,7 +16,6 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from bot.app.desk import Examine, desk_of
 from bot.app.doors import install_doors
 from bot.app.heartbeat import Heartbeat
 from bot.app.loops import Loops
@@ -40,6 +39,7 @@ from handlers.render import Renderer
 from storage.checkpoints import CheckpointFolder
 
 if TYPE_CHECKING:
+    from bot.app.desk import Examine
     from handlers import slack
     from handlers.teams import Teams
 
@@ -93,9 +93,7 @@ async def surfaced(
         problems.install(app, made.ids, Record(made.knowing.holder, made.refusing.record))
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
-        commands = desk_of(made, Pace.of(app, made.clock), loops.reload, examine)
-        socket = install_slack(app, made, renderer, commands)
-        install_teams(app, made, teams, commands)
+        socket = _install_chats(app, made, renderer, teams, loops, examine)
         checks, others = _checks(made, loops), _soft_checks(made, socket)
         install_health(app, checks, others)
         if (watchdog := made.settings.heartbeat_url) is not None:
@@ -158,6 +156,24 @@ def _install(app: web.Application, made: Parts, renderer: Renderer, development:
         public_url=made.public_url,
         development=development,
     )
+
+
+def _install_chats(
+    app: web.Application,
+    made: Parts,
+    renderer: Renderer,
+    teams: Teams | None,
+    loops: Loops,
+    examine: Examine | None,
+) -> slack.Socket | None:
+    """Take the calls of the chats that are on; return Slack's socket, if its calls come over one."""
+    if made.workspaces is None and teams is None:
+        return None
+    from bot.app.desk import desk_of  # commands are typed in chats alone
+
+    commands = desk_of(made, Pace.of(app, made.clock), loops.reload, examine)
+    install_teams(app, made, teams, commands)
+    return install_slack(app, made, renderer, commands)
 
 
 def _notifiers(made: Parts, renderer: Renderer, teams: Teams | None) -> dict[str, Notifier]:

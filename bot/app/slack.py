@@ -8,11 +8,11 @@ from aiohttp import web
 
 from bot.app.parts import Parts
 from bot.ports import Notifier
-from handlers.commands import Desk
 from handlers.render import Renderer
 
 if TYPE_CHECKING:
     from handlers import slack
+    from handlers.commands import Desk
 
 
 def slack_notifier(made: Parts, renderer: Renderer) -> Notifier | None:

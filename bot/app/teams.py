@@ -8,10 +8,10 @@ from aiohttp import web
 
 from bot.app.parts import Parts
 from bot.settings import kept_environment
-from handlers.commands import Desk
 from handlers.render import Renderer
 
 if TYPE_CHECKING:
+    from handlers.commands import Desk
     from handlers.teams import Teams
 
 

@@ -12,23 +12,15 @@ from collections.abc import Sequence
 import uvloop
 
 from bot.app import NotMigrated
-from bot.cli.agents import CHAPTER as AGENTS
-from bot.cli.audit import CHAPTER as AUDIT
 from bot.cli.call import Call
-from bot.cli.parser import front_page, parser_of
-from bot.cli.people import CHAPTER as PEOPLE
-from bot.cli.policy import CHAPTER as POLICY
-from bot.cli.requests import CHAPTER as REQUESTS
-from bot.cli.running import RUNNING, TRYING
-from bot.cli.slack import CHAPTER as SLACK
-from bot.cli.teams import CHAPTER as TEAMS
+from bot.cli.parser import Chapter, front_page, parser_of
+from bot.cli.running import RUNNING
 from bot.cli.terminal import Terminal
 from bot.core.errors import NotReady, Refusal
 from bot.core.log import LogBroken
 from bot.core.policy import PolicyBroken
 from bot.settings import SettingsWrong
 
-CHAPTERS = (TRYING, RUNNING, POLICY, AGENTS, PEOPLE, SLACK, TEAMS, REQUESTS, AUDIT)
 REFUSED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 
@@ -36,9 +28,10 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 def main(typed: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     terminal = Terminal()
-    args = parser_of(CHAPTERS).parse_args(typed)
+    chapters = _chapters(typed)
+    args = parser_of(chapters).parse_args(typed)
     if not hasattr(args, "command"):
-        front_page(CHAPTERS, terminal.out)
+        front_page(chapters, terminal.out)
         return 0
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -67,3 +60,11 @@ def main(typed: Sequence[str]) -> int:
     except OSError as error:
         terminal.bad(f"{error.filename or 'The system'}: {error.strerror or error}.")
     return REFUSED
+
+
+def _chapters(typed: Sequence[str]) -> tuple[Chapter, ...]:
+    if typed and typed[0] == "serve":
+        return (RUNNING,)  # a server does not wait for sixty commands that nobody typed
+    from bot.cli.chapters import CHAPTERS
+
+    return CHAPTERS

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -85,6 +84,8 @@ class Terminal:
     @contextmanager
     def progress(self, title: str) -> Iterator[Step]:
         """Show how far something long has come; nothing where there is no terminal."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

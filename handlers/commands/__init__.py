@@ -3,7 +3,6 @@
 from handlers.commands.answers import (
     Act,
     Answer,
-    File,
     Line,
     Picture,
     Row,
@@ -17,6 +16,7 @@ from handlers.commands.asked_for import Finder
 from handlers.commands.checkup import Finding
 from handlers.commands.desk import Desk
 from handlers.commands.words import Asked, Role, Trace, Vocabulary, Word
+from handlers.evidence import File
 
 __all__ = [
     "Act",

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bot.core.card import Card
 from bot.core.errors import Refusal
+from handlers.evidence import File
 
 
 class Tone(StrEnum):
@@ -71,18 +72,6 @@ class Table:
 
     titles: tuple[str, ...]
     rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that is sent to the person alone.
-
-    `url` is the web page that hands it out anew to who signs in there, for chats that take no file.
-    """
-
-    name: str
-    content: bytes
-    url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from bot.core.log import LogBroken
 from bot.services.auditing import Auditing
 from handlers.commands.answers import Answer, Line, Tone, told
 from handlers.commands.asked_for import Finder
-from handlers.commands.evidence import NO_ENTRY, entries_between, instant, proof_of
 from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.evidence import NO_ENTRY, entries_between, instant, proof_of
 
 
 @dataclass(frozen=True, slots=True)

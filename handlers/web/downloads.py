@@ -10,8 +10,7 @@ from bot.core.errors import Malformed, NotReady, Unknown
 from bot.core.log import LogBroken
 from bot.core.terms import Change, Entry, EntryKind
 from bot.services.auditing import Auditing
-from handlers.commands import File
-from handlers.commands.evidence import NO_ENTRY, entries_between, instant, proof_of
+from handlers.evidence import NO_ENTRY, File, entries_between, instant, proof_of
 from handlers.web.desk import request_id
 from handlers.web.shield import HEADERS
 from handlers.web.site import Site, Visitor

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import CHAPTERS
+from bot.cli.chapters import CHAPTERS
 from tests.cli.conftest import Typed
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,7 +9,8 @@ import pytest
 
 from bot.core.errors import AlreadyDecided, Conflict, Forbidden, Malformed, NotAnAuditor, TooLarge, Unknown
 from bot.core.terms import AgentName
-from handlers.commands import Style, Tone, evidence
+from handlers import evidence
+from handlers.commands import Style, Tone
 from tests.fixtures.policy import BUNDLE
 from tests.handlers.commands.conftest import Counter, text
 

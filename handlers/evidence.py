@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from bot.core.errors import Malformed, TooLarge
 from bot.core.terms import RequestId
 from bot.services.auditing import Auditing
-from handlers.commands.answers import File
 
 FILE_MAX = 20 * 1024 * 1024  # bytes; chats take more, and nobody reads more there
 NO_ENTRY = "No entry in that range."
 AS_INSTANT = "An instant is written like 2026-01-31 or 2026-01-31T12:00Z."
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that is sent to the person alone.
+
+    `url` is the web page that hands it out anew to who signs in there, for chats that take no file.
+    """
+
+    name: str
+    content: bytes
+    url: str
 
 
 async def proof_of(
