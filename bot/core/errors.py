@@ -60,11 +60,11 @@ class Refusal(Exception):
 
 
 class Malformed(Refusal):
-    """The request body is not what this door takes."""
+    """The request is not what this door takes."""
 
 
 class TooLarge(Malformed):
-    """The request body is larger than this door takes."""
+    """The request is larger than this door takes."""
 
 
 class Unauthenticated(Refusal):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from bot.core.errors import Malformed, TooLarge
+from bot.core.literal import IDENTIFIER
 from bot.core.terms import Json
 
 LIMIT = 256 * 1024  # bytes of a body
@@ -17,6 +18,13 @@ INTEGER_MAX = 2**53 - 1  # RFC 8785, section 3.2.2.3: what every JSON reader agr
 INTEGER_DIGITS = 17  # of INTEGER_MAX, and a sign
 EXPONENT_FROM = 1e21  # from here on the canonical form of a number has an exponent
 NAME_SHOWN_MAX = 64  # characters of a member's name in an error
+HEX = "^[0-9a-f]{64}$"  # a SHA-256 digest
+FORMS = {  # msgspec's spelling of a pattern → what to write
+    repr(IDENTIFIER): (
+        "This must be an identifier: ASCII letters, digits and . _ : / @ + = , # % ~ ? & $ - only."
+    ),
+    repr(HEX): "This must be a SHA-256 digest: 64 lowercase hexadecimal digits.",
+}
 
 T = TypeVar("T")
 
@@ -45,22 +53,35 @@ def fit(value: Json, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise _misfit(str(error)) from None
+        raise _misfit(str(error), kind) from None
 
 
-def _misfit(message: str) -> Malformed:
+def _misfit(message: str, kind: type[object]) -> Malformed:
     """Turn msgspec's words, `… - at `$.action.name``, into a pointer (RFC 6901) and what to do."""
     found = re.fullmatch(r"(.*?)(?: - at `\$(.*)`)?", message, re.DOTALL)
     problem, path = (found[1], found[2] or "") if found else (message, "")
     pointer = path.replace(".", "/")
     if unknown := re.fullmatch("Object contains unknown field `(.*)`", problem, re.DOTALL):
         return at(f"{pointer}/{_token(unknown[1])}", "This member is not known here.")
-    if "matching regex" in problem:
-        return at(
-            pointer,
-            "This must be an identifier: ASCII letters, digits and . _ : / @ + = , # % ~ ? & $ - only.",
-        )
+    if missing := re.fullmatch("Object missing required field `(.*)`", problem):
+        return at(f"{pointer}/{_token(missing[1])}", "This member is missing; it is required.")
+    if pattern := re.search("matching regex (.*)", problem):
+        return at(pointer, FORMS.get(pattern[1], f"This must match {pattern[1]}."))
+    if problem.startswith("Invalid enum value") and (choices := _choices(kind, pointer)):
+        return at(pointer, f"This must be one of {', '.join(choices)}.")
     return at(pointer, f"{problem}.")
+
+
+def _choices(kind: type[object], pointer: str) -> list[str]:
+    """Return what a member of the body itself may be; nothing for one deeper down."""
+    shape = msgspec.inspect.type_info(kind)
+    members = shape.fields if isinstance(shape, msgspec.inspect.StructType) else ()
+    for member in members:
+        if f"/{member.encode_name}" == pointer and isinstance(member.type, msgspec.inspect.LiteralType):
+            return [str(value) for value in member.type.values]
+        if f"/{member.encode_name}" == pointer and isinstance(member.type, msgspec.inspect.EnumType):
+            return [str(value.value) for value in member.type.cls]
+    return []
 
 
 def _decoded(decode: Callable[[str], Any], text: str) -> Json:

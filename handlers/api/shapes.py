@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from bot.core.action import ActionBody, ResourceBody
 from bot.core.machine import QUESTIONS_MAX, WORDS_MAX
+from bot.core.strict import HEX
 from bot.core.terms import CallbackKind, Effect, Reversibility, State, Verdict
 
 NOTE_MAX = 4000  # characters of a reason or a note
@@ -20,7 +21,7 @@ Instant = Annotated[
     str,
     Meta(examples=["2026-03-02T09:30:00.000Z"], extra_json_schema={"format": "date-time"}),
 ]
-Hex = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256, lowercase hex")]
+Hex = Annotated[str, Meta(pattern=HEX, description="SHA-256, lowercase hex")]
 RequestId = Annotated[str, Meta(pattern="^req_[0-9a-f]{32}$")]
 Jti = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Words = Annotated[str, Meta(max_length=NOTE_MAX)]

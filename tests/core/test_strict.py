@@ -1,14 +1,18 @@
 """Strict JSON: one reading of the bytes, or `Malformed` with its place."""
 
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.core.action import LIMIT, canonical, parse, read_ask
+from bot.core.action import LIMIT, canonical, fit, parse, read_ask
 from bot.core.errors import Malformed, TooLarge
+from bot.core.literal import IDENTIFIER
+from bot.core.strict import HEX
+from bot.core.terms import Json
 from tests.fixtures.json_values import TEXT, VALUES
 
 
@@ -168,3 +172,35 @@ def numbers(value: Any) -> list[float]:
     if isinstance(value, list):
         return [number for inner in value for number in numbers(inner)]
     return [value] if isinstance(value, float) else []
+
+
+class Told(msgspec.Struct, forbid_unknown_fields=True):
+    """A body with one member of each kind that a caller gets wrong."""
+
+    verdict: Literal["approve", "deny"]
+    digest: Annotated[str, msgspec.Meta(pattern=HEX)] = "0" * 64
+    name: Annotated[str, msgspec.Meta(pattern=IDENTIFIER)] = "x"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "advice"),
+    [
+        ({}, "/verdict", "This member is missing; it is required."),
+        ({"verdict": "yes"}, "/verdict", "This must be one of approve, deny."),
+        ({"verdict": "deny", "x/y": 1}, "/x~1y", "This member is not known here."),
+        (
+            {"verdict": "deny", "digest": "9F2A61C0"},
+            "/digest",
+            "This must be a SHA-256 digest: 64 lowercase hexadecimal digits.",
+        ),
+    ],
+)
+def test_a_misfit_is_pointed_at_and_told_what_belongs_there(body: Json, pointer: str, advice: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        fit(body, Told)
+    assert refused.value.pointers == ((pointer, advice),)
+
+
+def test_what_is_no_identifier_is_told_which_characters_are() -> None:
+    with pytest.raises(Malformed, match="ASCII letters, digits and"):
+        fit({"verdict": "deny", "name": "a b"}, Told)

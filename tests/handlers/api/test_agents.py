@@ -113,7 +113,7 @@ async def test_the_longest_key_is_taken(world: World) -> None:
         ({"action": {"name": 7, "parameters": {}}}, "#/action/name"),
         ({"action": {"name": "db.migrate", "parameters": []}}, "#/action/parameters"),
         ({**PROD, "approve_within": "soon"}, "#/approve_within"),
-        ({**PROD, "resource": {"type": "db"}}, "#/resource"),
+        ({**PROD, "resource": {"type": "db"}}, "#/resource/id"),
     ],
 )
 async def test_a_refused_body_is_told_where(world: World, body: Any, pointer: str) -> None:
