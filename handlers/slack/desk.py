@@ -22,9 +22,10 @@ from bot.core.terms import (
 )
 from bot.ports import Clock, Later, Never, Store
 from bot.services.reviewing import Reviewing
+from handlers.fitting import clip
 from handlers.pace import Pace
 from handlers.render import Renderer
-from handlers.slack.blocks import clip, escaped, fit
+from handlers.slack.blocks import escaped, fit
 from handlers.slack.identity import Clicker, Identity, person
 from handlers.slack.limits import INPUT_TEXT_MAX
 from handlers.slack.payloads import ASK, DELEGATE, Carried, Click, Form
@@ -114,7 +115,7 @@ class Desk:
 
     async def _ask(self, click: Click, request: Request, what: str) -> None:
         beneath = click.pane.id if click.pane and not click.pane.is_home else ""
-        carried = Carried(request.id, click.digest, what, click.response_url, beneath)
+        carried = Carried(request.id, click.digest, what, click.response_url, beneath, click.alone)
         strict = (ReasonRule.REQUIRED, ReasonRule.ON_DENY)
         view = self.renderer.json(
             "slack/reason.json.j2",

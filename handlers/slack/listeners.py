@@ -57,7 +57,7 @@ Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # it holds everything: no traceback may print it
 class Listeners:
     """Joins Bolt and the desk."""
 
@@ -107,10 +107,10 @@ class Listeners:
             task = self._start(answer(work(click)))
             await _in_time(task)
             await ack()
-            if click.pane is None:
-                self._start(whisper(task, click.response_url))
-            else:
+            if click.pane is not None:
                 self._start(self._renew(task, click.pane, click.clicker))
+            else:
+                self._start(self.panes.tell(task, click.clicker, click))
 
         return clicked
 
@@ -146,12 +146,15 @@ class Listeners:
     async def _submitted(self, ack: AsyncAck, body: Body) -> None:
         form = payloads.form(body)
         task = self._start(answer(self.desk.submit(form)))
-        beneath, url = form.carried.pane, form.carried.response_url
-        pane = Pane(beneath, is_home=False, request_id=form.carried.request_id)
+        carried = form.carried
+        pane = Pane(carried.pane, is_home=False, request_id=carried.request_id)
         done = await _in_time(task)
         if not done or (refused := task.result()) is None:
             await ack()
-            self._start(self._renew(task, pane, form.clicker) if beneath else whisper(task, url))
+            if carried.pane:
+                self._start(self._renew(task, pane, form.clicker))
+            else:
+                self._start(self.panes.tell(task, form.clicker, carried))
         else:
             await ack(response_action="errors", errors={"reason": refused["text"]})
 

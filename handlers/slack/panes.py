@@ -1,22 +1,26 @@
-"""Requests in modals: opened from the home tab or a roundup, and renewed after what is done in them."""
+"""Requests shown to one person, in modals and in messages for them alone; renewed by what is done there."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
-from bot.core.card import card
-from bot.core.errors import NotReady
-from bot.core.terms import Json, Request
+from bot.core.card import Card, card
+from bot.core.errors import NotReady, Refusal
+from bot.core.terms import Json, Request, RequestId
 from bot.ports import Later, Never
 from bot.services.viewing import Viewing
-from handlers.slack.blocks import clip, message
-from handlers.slack.desk import Desk
+from handlers.fitting import clip
+from handlers.slack.blocks import message
+from handlers.slack.desk import Desk, Message
 from handlers.slack.home import Home
 from handlers.slack.identity import Clicker, person
-from handlers.slack.payloads import Click, Pane
+from handlers.slack.payloads import Carried, Click, Pane
 from handlers.slack.troubles import repeatable
+from handlers.slack.whispers import logged, replace, whisper
 
 SAID_MAX = 2900  # characters
 
@@ -46,28 +50,48 @@ class Panes:
     async def renew(self, pane: Pane, clicker: Clicker, said: str) -> None:
         """Show in a pane how things stand now, and what its person is to be told."""
         if pane.request_id is not None and not pane.is_home:
-            await self._renew(pane, await self.desk.store.get(pane.request_id), said)
+            await self._renew(pane, pane.request_id, clicker, said)
             said = ""  # and the tab beneath lists it as it was
         if pane.is_home or self.home.stands(clicker.id):
             await self.home.publish(clicker, said)
 
-    async def _renew(self, pane: Pane, request: Request, said: str) -> None:
-        view = await self._view(request, said)
+    async def tell(self, task: asyncio.Task[Message | None], clicker: Clicker, of: Click | Carried) -> None:
+        """Tell a clicker alone what was refused; a card that only they see is brought up to date, too."""
+        await whisper(task, of.response_url)
+        if of.alone:
+            await logged(self._redraw(of.request_id, clicker, of.response_url))
+
+    async def _redraw(self, request_id: RequestId, clicker: Clicker, response_url: str) -> None:
+        with suppress(Refusal):  # they may not see it any more
+            drawn = message(await self._card(await self._seen(request_id, clicker)), self.desk.renderer)
+            await replace(response_url, {"text": drawn.text, "blocks": drawn.blocks})
+
+    async def _renew(self, pane: Pane, request_id: RequestId, clicker: Clicker, said: str) -> None:
+        try:
+            view = await self._view(await self._seen(request_id, clicker), said)
+        except Refusal as refusal:
+            view = self._pane(request_id, "", said or refusal.detail, [])
         try:
             with repeatable():
                 await self.desk.workspace.client.views_update(view_id=pane.id, view=view)
         except (Later, Never) as error:  # it was closed, most likely
             log.info("slack.pane_lost", error=str(error))
 
+    async def _seen(self, request_id: RequestId, clicker: Clicker) -> Request:
+        """Return a request as its clicker may see it now; raises the `Refusal`."""
+        return await self.viewing.see(request_id, person(await self.desk.identity.actor(clicker)))
+
     async def _view(self, request: Request, said: str) -> Json:
+        drawn = await self._card(request)
+        return self._pane(request.id, drawn.code, said, message(drawn, self.desk.renderer).blocks)
+
+    async def _card(self, request: Request) -> Card:
         names = await self.viewing.names(request)
-        drawn = card(
-            request, self.desk.clock.now(), f"{self.desk.public_url}/requests/{request.id}", names=names
-        )
+        page = f"{self.desk.public_url}/requests/{request.id}"
+        return card(request, self.desk.clock.now(), page, names=names)
+
+    def _pane(self, request_id: RequestId, code: str, said: str, blocks: Json) -> Json:
+        told = clip(said, SAID_MAX)
         return self.desk.renderer.json(
-            "slack/pane.json.j2",
-            request_id=request.id,
-            code=drawn.code,
-            said=clip(said, SAID_MAX),
-            blocks=message(drawn, self.desk.renderer).blocks,
+            "slack/pane.json.j2", request_id=request_id, code=code, said=told, blocks=blocks
         )

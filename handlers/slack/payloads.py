@@ -10,6 +10,7 @@ from bot.core.errors import Malformed
 from bot.core.terms import Digest, Json, RequestId, Verdict
 from handlers.slack.identity import Clicker
 
+OPEN = "open"  # the button of a list, which is no card
 ASK, DELEGATE = "ask", "delegate"  # forms beside those for verdicts
 
 
@@ -36,7 +37,8 @@ class Said:
 class Click:
     """A pressed button of a card. `trigger` opens one form, within 3 seconds.
 
-    `word` is what was chosen behind the dots. A message has a `response_url`, a pane has none.
+    `word` is what was chosen behind the dots. A message has a `response_url`, a pane has none. A card that
+    is `alone` stands in a message that only the clicker sees, so nothing but their click renews it.
     """
 
     clicker: Clicker
@@ -46,6 +48,7 @@ class Click:
     response_url: str
     word: str = ""
     pane: Pane | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Carried:
     what: str  # a verdict, `ask` or `delegate`
     response_url: str
     pane: str = ""  # the modal beneath, which shows the request
+    alone: bool = False  # as in `Click`
 
     def packed(self) -> str:
         """Return it as the form's `private_metadata`."""
@@ -119,6 +123,7 @@ def click(body: Mapping[str, Json]) -> Click:
         response_url="" if "view" in body else str(body["response_url"]),
         word=word,
         pane=pane(body),
+        alone=action["action_id"] != OPEN and body.get("container", {}).get("is_ephemeral") is True,
     )
 
 

@@ -85,13 +85,22 @@ async def send_all(response_url: str, messages: list[Message]) -> None:
 
 async def send(response_url: str, message: Message) -> None:
     """Say something to somebody alone; what Slack does not take is lost."""
+    await _post(response_url, message, replace_original=False)
+
+
+async def replace(response_url: str, message: Message) -> None:
+    """Put this in the place of the message for one person in which they pressed something."""
+    await _post(response_url, message, replace_original=True)
+
+
+async def _post(response_url: str, message: Message, *, replace_original: bool) -> None:
     client = AsyncWebhookClient(response_url, timeout=10, retry_handlers=[])
     try:
         await client.send(
             text=message["text"],
             blocks=message.get("blocks"),
             response_type="ephemeral",
-            replace_original=False,
+            replace_original=replace_original,
         )
     except NO_ANSWER as error:
         log.warning("slack.whisper_lost", error=type(error).__name__)

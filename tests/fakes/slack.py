@@ -171,7 +171,7 @@ class FakeSlack:
         def unseen() -> Whisper | None:
             return next((w for w in self.state.whispers if w.user == user and not w.seen), None)
 
-        whisper: Whisper = await self._wait(unseen, f"nothing was whispered to {user}")
+        whisper: Whisper = await self.until(unseen, f"nothing was whispered to {user}")
         whisper.seen = True
         return whisper
 
@@ -188,11 +188,12 @@ class FakeSlack:
         def open_one() -> Modal | None:
             return next((m for m in reversed(self.state.modals) if m.user == user and not m.closed), None)
 
-        modal = await self._wait(open_one, f"{user} sees no form")
+        modal = await self.until(open_one, f"{user} sees no form")
         modal.seen = True
         return Form(self, modal)
 
-    async def _wait(self, look: Callable[[], Any], otherwise: str) -> Any:
+    async def until(self, look: Callable[[], Any], otherwise: str) -> Any:
+        """Return what there is to see once there is anything; fails with `otherwise`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE
         while (found := look()) is None:
@@ -238,7 +239,7 @@ class FakeSlack:
             home = self.state.homes.get(user)
             return home if home and home.hash != before else None
 
-        home: Home = await self._wait(renewed, f"{user} sees no new home tab")
+        home: Home = await self.until(renewed, f"{user} sees no new home tab")
         home.seen = True
         return PaneView(self, home)
 
@@ -278,10 +279,17 @@ class FakeSlack:
 
     async def act(self, user: str, blocks: list[Json], label: str, channel: str) -> Answer:
         """Press a button of a message that this person alone sees; any confirmation is given."""
-        found = [held for block in blocks for held in buttons_of(block) if held["text"]["text"] == label]
-        assert found, f"there is no {label!r}"
         where = self.channel(channel).conversation.id
+        return await self.act_in(Whisper(user, where, "", blocks), label)
+
+    async def act_in(self, whisper: Whisper, label: str) -> Answer:
+        """Press a button of a message that one person alone sees, which the answer may replace."""
+        found = [held for block in whisper.blocks for held in buttons_of(block)]
+        found = [held for held in found if held["text"]["text"] == label]
+        assert found, f"there is no {label!r}"
+        user, where = whisper.user, whisper.channel
         response_url = self._response_url(user, where)
+        self.state.response_urls[response_url.rpartition("/")[2]].original = whisper
         trigger = self._trigger(user)
         return await self.send(
             payloads.ephemeral_action(self.state, user, where, found[0], trigger, response_url)

@@ -88,12 +88,16 @@ class Api:
             self.state.refusals.append("response_url: expired_url")
             return web.Response(status=404, text="expired_url")
         leave.uses += 1
-        if body.get("response_type") != "ephemeral" or body.get("replace_original") is not False:
+        replaces = body.get("replace_original")
+        if body.get("response_type") != "ephemeral" or (replaces and leave.original is None):
             self.state.refusals.append("response_url: only whispers are expected here")
             return web.Response(status=400, text="invalid_payload")
         if body.get("blocks"):
             check_message(body["blocks"])
             check_types(body["blocks"])
+        if replaces and leave.original is not None:
+            leave.original.text, leave.original.blocks = body["text"], body["blocks"]
+            return web.Response(text="ok")
         whisper = Whisper(leave.user, leave.channel, body.get("text", ""), body.get("blocks") or [])
         self.state.whispers.append(whisper)
         return web.Response(text="ok")

@@ -92,6 +92,7 @@ class ResponseUrl:
     channel: str
     at: datetime
     uses: int = 0
+    original: "Whisper | None" = None  # the message for one person in which something was pressed
 
 
 @dataclass
