@@ -13,16 +13,29 @@ import structlog
 from aiohttp import web
 from aiohttp.hdrs import ORIGIN
 
-from bot.core.errors import Forbidden, Refusal
+from bot.core.errors import Forbidden, Malformed, Refusal
 from bot.core.terms import Json
 from bot.services.knowing import Knowing
 from handlers import door, problems, record
 from handlers.claude_tools import words
 from handlers.mcp.asking import Caller
-from handlers.mcp.messages import INTERNAL, INVALID_REQUEST, RESERVED, Fault, Message, checked, read
+from handlers.mcp.messages import (
+    HEADER_MISMATCH,
+    INTERNAL,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    RESERVED,
+    Fault,
+    Message,
+    checked,
+    read,
+)
 from handlers.mcp.methods import SERVER, Methods
 from handlers.mcp.stream import Stream, plain
 from handlers.pace import Pace
+
+ODD = (PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS, HEADER_MISMATCH)
 
 log = structlog.get_logger()
 
@@ -45,6 +58,7 @@ class Endpoint:
             await record.keep(request, refusal)
             return _unwelcome(refusal, request)
         except Fault as fault:
+            await _keep(request, fault)
             return plain(_error(None, fault), fault.status)
         if message.id is None:
             return web.Response(status=202)  # of all that a client may announce nothing needs doing
@@ -65,6 +79,7 @@ class Endpoint:
             message = checked(message, request)  # 3
             result = await self.methods.served(caller, message, stream, request)
         except Fault as fault:
+            await _keep(request, fault)
             return await stream.end(_error(message.id, fault), fault.status)
         except Refusal as refusal:
             await record.keep(request, refusal)
@@ -80,6 +95,12 @@ class Endpoint:
             # The method's own `resultType` counts: a task is not a complete result.
             result = {"resultType": "complete", **result, "_meta": {f"{RESERVED}serverInfo": SERVER}}
         return await stream.end({"jsonrpc": "2.0", "id": message.id, "result": result})
+
+
+async def _keep(request: web.Request, fault: Fault) -> None:
+    """Put on record what no client of good faith sends; what it may ask to find out what we speak is not."""
+    if fault.code in ODD:
+        await record.keep(request, Malformed(str(fault)))
 
 
 def _unwelcome(refusal: Refusal, request: web.Request) -> web.Response:

@@ -291,6 +291,25 @@ async def test_whatever_is_no_single_message_is_refused(ground: Ground, body: by
     assert (status, answer["id"]) == (400, None)
 
 
+async def test_what_no_client_of_good_faith_sends_is_on_record_and_what_looks_around_is_not(
+    ground: Ground,
+) -> None:
+    task = "wait_" + "0" * 32 + "_0"
+    ask = {"action": "mail.send", "parameters": {"to": "zoe"}}
+    body, headers = _modern("tools/call", name="request_approval", arguments=ask)
+    await _post(ground, body, headers | {"Mcp-Name": "cancel_request"})
+    await _post(ground, b"{", headers)
+    await _post(ground, *_modern("tasks/get", TASKS, taskId=task))
+    await _post(ground, *_modern("resources/list"))
+    await _post(ground, body, headers, "assent_agent_" + "x" * 43)
+    await ground.running.parts.refusing.close()
+    store = ground.running.parts.store
+    found = [json.loads(one.body) for one in await store.entries(0, 1000)]
+    refused = [one for one in found if one["kind"] == "call.refused"]
+    assert {one["facts"]["route"] for one in refused} == {"POST /mcp"}
+    assert sum(int(one["facts"].get("count", 1)) for one in refused) == 3
+
+
 async def test_methods_and_versions_that_are_not_spoken_here_are_named_so(ground: Ground) -> None:
     for body, headers in (_old("resources/list"), _modern("initialize"), _old("tasks/get", taskId="x")):
         status, answer = await _post(ground, body, headers)

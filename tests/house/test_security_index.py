@@ -70,6 +70,10 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{TEAMS}/test_identity.py::test_who_left_the_group_after_the_card_was_posted_is_refused",
         f"{WHO}::test_who_left_the_directory_is_nobody_at_once_also_while_a_group_still_names_them",
         f"{WHO}::test_a_directory_that_does_not_load_stops_reviews_after_a_while_and_lowers_no_quorum",
+        "handlers/commands/test_roles.py"
+        "::test_nobody_enters_and_nobody_new_stands_in_under_a_directory_that_has_not_loaded_for_long",
+        "stories/test_linking.py"
+        "::test_no_account_becomes_anybodys_while_the_directory_has_not_loaded_for_long",
         f"{WHO}::test_a_group_that_shrinks_below_its_quorum_leaves_the_request_waiting",
         "stories/test_oncall.py::test_only_who_is_on_call_approves_and_the_shift_changes_on_its_minute",
         "stories/test_oncall.py::test_a_calendar_that_is_gone_is_good_for_half_an_hour_and_then_the_fallback_decides",
@@ -161,6 +165,10 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{TEAMS}/test_door.py::test_every_forged_foreign_or_junk_token_is_refused_and_nothing_is_stored",
         f"{TEAMS}/test_door.py::test_another_channel_tenant_or_service_is_refused_whatever_the_token_says",
         f"{TEAMS}/test_door.py::test_nobody_gets_in_while_there_are_no_keys",
+        f"{TEAMS}/test_places.py"
+        "::test_a_copy_of_a_card_in_the_same_channel_does_nothing_and_says_where_ours_is",
+        f"{TEAMS}/test_places.py::test_a_copy_of_a_card_in_another_conversation_does_nothing",
+        f"{TEAMS}/test_places.py::test_a_copy_that_refreshes_itself_does_nothing_for_who_only_looks_at_it",
     ),
     21: (
         f"{ONCE}::test_one_of_twenty_parallel_redemptions_wins",
@@ -206,6 +214,10 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{ONCE}::test_an_agent_over_its_pending_cap_is_told_when_to_come_back",
         f"{ONCE}::test_an_agent_over_its_pace_is_told_when_to_come_back_and_may_then",
         f"{ONCE}::test_a_person_and_an_executor_run_wild_are_told_when_to_come_back",
+        f"{ONCE}::test_an_agent_that_looks_as_fast_as_it_can_is_slowed_down_at_every_door",
+        f"{ONCE}::test_a_thousand_who_wait_anew_each_half_minute_are_never_slowed_down",
+        f"{TEAMS}/test_clicks.py::test_what_one_person_presses_has_the_pace_of_what_they_type_and_call",
+        "handlers/slack/test_asking.py::test_what_one_person_presses_has_the_pace_of_what_they_type_and_call",
         f"{ONCE}::test_a_person_has_so_many_live_pages_and_the_others_work_without",
         "handlers/api/test_polls.py::test_a_caller_waits_at_so_many_polls_and_takes_none_from_others",
         "stories/test_refusals.py::test_a_flood_of_refusals_is_one_entry_a_minute_that_counts_them",
