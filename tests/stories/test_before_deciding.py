@@ -12,7 +12,8 @@ from tests.fakes.slack import FakeSlack
 from tests.fixtures.clock import FakeClock
 from tests.fixtures.policy import BUNDLE, write_policy
 from tests.fixtures.tables import rows
-from tests.world import Answer, Refused, World, a_world
+from tests.fixtures.workspace import a_world_in
+from tests.world import Answer, Refused, World
 
 Pair = tuple[World, World]
 TAKES_REACTIONS = BUNDLE.replace(
@@ -114,15 +115,7 @@ async def slack() -> AsyncIterator[FakeSlack]:
 
 async def test_from_the_card_alone(database_url: str, tmp_path: Path, slack: FakeSlack) -> None:
     policy = write_policy(tmp_path / "policy", TAKES_REACTIONS)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-    }
-    for name in ("ana", "bo", "cy", "di", "ed"):
-        slack.add_user(name)
-    async with a_world(database_url, tmp_path, policy, **settings) as world:
-        slack.app, slack.state.now = f"{world.url}/slack/events", world.clock.now
+    async with a_world_in(slack, database_url, tmp_path, policy) as world:
         request = await migration(world)
         await world.settle()
         card = slack.channel("#ops").card("Run a database migration")

@@ -15,7 +15,8 @@ from tests.fakes.slack_views import CardView
 from tests.fixtures import policy as policies
 from tests.fixtures.clock import FakeClock
 from tests.fixtures.policy import write_policy
-from tests.world import World, a_world
+from tests.fixtures.workspace import a_world_in
+from tests.world import World
 
 BUNDLE = (
     policies.BUNDLE
@@ -77,16 +78,7 @@ def workspace(slack: FakeSlack, clock: FakeClock) -> Workspace:
 async def world(slack: FakeSlack, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The whole bot, installed in that workspace, where everyone of the directory is."""
     policy = write_policy(tmp_path / "policy", BUNDLE)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-    }
-    for name in ("ana", "bo", "cy", "di", "ed"):
-        slack.add_user(name)
-    async with a_world(sqlite_url, tmp_path, policy, **settings) as made:
-        slack.app = f"{made.url}/slack/events"
-        slack.state.now = made.clock.now
+    async with a_world_in(slack, sqlite_url, tmp_path, policy) as made:
         yield made
         await made.settle()
 

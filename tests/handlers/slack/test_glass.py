@@ -13,7 +13,8 @@ from tests.fakes.slack_blocks import texts
 from tests.fakes.slack_state import Json
 from tests.fakes.slack_views import CardView
 from tests.fixtures.policy import BUNDLE, DIRECTORY, write_policy
-from tests.world import World, a_world
+from tests.fixtures.workspace import PEOPLE, a_world_in, look_at_all
+from tests.world import World
 
 ANA, FAY, GUS = "U0ANA", "U0FAY", "U0GUS"
 HOLDERS = """\
@@ -26,24 +27,13 @@ WHY = "The shop is down and nobody answers"
 @pytest.fixture
 async def world(slack: FakeSlack, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The bot, with a holder of the role, an admin, and the admins' channel."""
-    for name in ("ana", "bo", "cy", "di", "ed", "fay", "gus"):
-        slack.add_user(name)
     slack.add_channel("#assent-admins")
     alert = 'defaults:\n  alert: [{slack: "#assent-admins"}]\n'
     policy = write_policy(tmp_path / "policy", BUNDLE.replace("defaults:\n", alert, 1), DIRECTORY + HOLDERS)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-    }
-    async with a_world(sqlite_url, tmp_path, policy, **settings) as made:
-        slack.app = f"{made.url}/slack/events"
-        slack.state.now = made.clock.now
+    async with a_world_in(slack, sqlite_url, tmp_path, policy, (*PEOPLE, "fay", "gus")) as made:
         yield made
         await made.settle()
-        for conversation in slack.state.conversations.values():
-            for message in conversation.messages:
-                message.seen = True
+        look_at_all(slack)
 
 
 @pytest.fixture

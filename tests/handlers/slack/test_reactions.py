@@ -15,8 +15,9 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import Fault
 from tests.fakes.slack_views import CardView
 from tests.fixtures.policy import write_policy
+from tests.fixtures.workspace import a_world_in
 from tests.handlers.slack.conftest import BUNDLE
-from tests.world import World, a_world
+from tests.world import World
 
 ANA, BO, CY, DI, ED = "U0ANA", "U0BO", "U0CY", "U0DI", "U0ED"
 YES, NO, EYES = "white_check_mark", "x", "eyes"
@@ -61,16 +62,7 @@ groups:
 async def world(slack: FakeSlack, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The whole bot with rules that take reactions."""
     policy = write_policy(tmp_path / "policy", TAKING)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-    }
-    for name in ("ana", "bo", "cy", "di", "ed"):
-        slack.add_user(name)
-    async with a_world(sqlite_url, tmp_path, policy, **settings) as made:
-        slack.app = f"{made.url}/slack/events"
-        slack.state.now = made.clock.now
+    async with a_world_in(slack, sqlite_url, tmp_path, policy) as made:
         yield made
         await made.settle()
 

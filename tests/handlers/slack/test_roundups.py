@@ -21,8 +21,9 @@ from tests.fakes.slack_state import Fault, Modal
 from tests.fakes.slack_views import CardView, PaneView
 from tests.fixtures.clock import NOON
 from tests.fixtures.policy import BUNDLE, write_policy
+from tests.fixtures.workspace import a_world_in, look_at_all
 from tests.handlers.slack.cards import RENDERER
-from tests.world import OPERATOR, AgentFake, World, a_world
+from tests.world import OPERATOR, AgentFake, World
 
 ANA = "U0ANA"
 AFTER = 3  # cards a minute
@@ -32,25 +33,15 @@ CARD = "Run a database migration"
 @pytest.fixture
 async def world(slack: FakeSlack, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The bot, where three cards a minute are enough."""
-    for name in ("ana", "bo", "cy", "di", "ed"):
-        slack.add_user(name)
     bundle = BUNDLE.replace("defaults:\n", f"defaults:\n  roundup_after: {AFTER}\n", 1)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-    }
-    async with a_world(sqlite_url, tmp_path, write_policy(tmp_path / "policy", bundle), **settings) as made:
-        slack.app = f"{made.url}/slack/events"
-        slack.state.now = made.clock.now
+    policy = write_policy(tmp_path / "policy", bundle)
+    async with a_world_in(slack, sqlite_url, tmp_path, policy) as made:
         admin, ed = made.running.parts.admin, PersonName("ed")
         key = await admin.add_agent("storm", ed, [ed], False, OPERATOR, pending_max=10**6, per_minute=10**6)
         made.agent = AgentFake(made, key)
         yield made
         await made.settle()
-        for conversation in slack.state.conversations.values():
-            for message in conversation.messages:
-                message.seen = True
+        look_at_all(slack)
 
 
 async def storm(world: World, count: int, first: int = 0) -> list[dict[str, Any]]:
@@ -264,3 +255,19 @@ def test_slack_takes_the_fullest_roundup_and_all_of_it_is_literal() -> None:
     assert sum(map(len, texts(shown.blocks))) <= MESSAGE_TEXT_MAX
     assert "mrkdwn" not in {str(block.get("text", {}).get("type")) for block in shown.blocks}
     assert "channel" not in shown.text
+
+
+async def test_who_may_not_see_a_request_opens_nothing_and_the_try_is_on_record(
+    world: World, slack: FakeSlack
+) -> None:
+    await storm(world, AFTER + 1)
+    [one] = roundups(slack)
+    [request_id] = listed(one)
+    await opens(slack, one, request_id, "U0DI")
+    assert "nothing here" in await slack.whisper("U0DI")
+    *_, (_, refused) = await world.running.parts.auditing.story(RequestId(request_id))
+    assert (refused["kind"], refused["decision"], refused["facts"]) == (
+        "review.refused",
+        "open",
+        {"refusal": "unknown"},
+    )

@@ -16,7 +16,8 @@ import pytest
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_views import CardView
 from tests.fixtures.policy import BUNDLE, write_policy
-from tests.world import PersonFake, World, a_replica, a_world
+from tests.fixtures.workspace import a_world_in, look_at_all
+from tests.world import PersonFake, World, a_replica
 
 Pair = tuple[World, World]
 
@@ -24,21 +25,10 @@ Pair = tuple[World, World]
 @pytest.fixture
 async def replicas(slack: FakeSlack, postgres_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
     """Two replicas of the bot on one PostgreSQL and one Slack."""
-    for name in ("ana", "bo", "cy", "di", "ed"):
-        slack.add_user(name)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-    }
     policy = write_policy(tmp_path / "policy", BUNDLE)
-    async with a_world(postgres_url, tmp_path, policy, **settings) as one, a_replica(one) as other:
-        slack.app = f"{one.url}/slack/events"
-        slack.state.now = one.clock.now
+    async with a_world_in(slack, postgres_url, tmp_path, policy) as one, a_replica(one) as other:
         yield one, other
-        for conversation in slack.state.conversations.values():
-            for message in conversation.messages:
-                message.seen = True
+        look_at_all(slack)
 
 
 async def decided(person: PersonFake, request: dict[str, Any], verdict: str) -> None:

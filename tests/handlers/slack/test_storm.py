@@ -16,7 +16,8 @@ from bot.ports import EACH_MAX
 from handlers.slack.pace import CHANNEL, TIER_3
 from tests.fakes.slack import FakeSlack
 from tests.fixtures.policy import BUNDLE, write_policy
-from tests.world import OPERATOR, AgentFake, World, a_world
+from tests.fixtures.workspace import a_world_in
+from tests.world import OPERATOR, AgentFake, World
 
 ANA = "U0ANA"
 MANY = 150  # `make bench` has the thousands
@@ -34,19 +35,11 @@ RULES = """\
 async def world(slack: FakeSlack, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The bot, with a second channel that has nothing to do with the first."""
     slack.add_channel("#quiet")
-    for name in ("ana", "cy", "di", "ed"):
-        slack.add_user(name)
+    people = ("ana", "cy", "di", "ed")
     bundle = BUNDLE[: BUNDLE.index("  - id: refunds")] + RULES
     bundle = bundle.replace("defaults:\n", "defaults:\n  roundup_after: 1000000\n", 1)  # cards, all of them
     policy = write_policy(tmp_path / "policy", bundle)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-    }
-    async with a_world(sqlite_url, tmp_path, policy, **settings) as made:
-        slack.app = f"{made.url}/slack/events"
-        slack.state.now = made.clock.now
+    async with a_world_in(slack, sqlite_url, tmp_path, policy, people) as made:
         admin = made.running.parts.admin
         own = [PersonName("ed")]
         key = await admin.add_agent(
