@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -12,26 +12,32 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    FromClause,
     Row,
     Select,
+    Subquery,
     bindparam,
-    exists,
     func,
-    literal,
+    literal_column,
     select,
     true,
+    tuple_,
+    union_all,
     update,
 )
 
 from bot.core.terms import OutboxKind, Send
 from bot.ports import EACH_MAX, Claimed
 from storage.columns import Instant, Whole
+from storage.mail import Rank
 from storage.tables import OUTBOX
 from storage.transaction import Transaction
 
 T = TypeVar("T")
 _BOX = OUTBOX.c
-LOOK_MAX = 500  # rows looked at in one claim, of all addresses together …
+LOOK_MAX = 500  # rows of a rank looked at in one claim, of all addresses together …
+EVER = literal_column("'-infinity'::timestamptz", Instant)
+NEVER = literal_column("'infinity'::timestamptz", Instant)
 EACH_MIN = 4  # … but of each at least so many
 
 
@@ -53,6 +59,15 @@ def due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row[
     return connection.execute(query, {"now": now, "each": each}).all()
 
 
+def next_send(connection: Connection, full: Collection[str] = ()) -> datetime | None:
+    """Return the earliest instant at which a row is due whose address is not `full`."""
+    soonest = select(func.min(_BOX.due_at))
+    if full:
+        soonest = _soonest(sorted(full), connection.dialect.name == "postgresql")
+    instant: datetime | None = connection.execute(soonest).scalar()
+    return instant
+
+
 def _addresses() -> CTE:
     """Select every address, from one to the next by the index; the last row is null."""
     found = select(func.min(_BOX.address).label("address")).cte("addresses", recursive=True)
@@ -63,29 +78,65 @@ def _addresses() -> CTE:
 _COUNT_ADDRESSES = select(func.count()).select_from(_addresses())
 
 
+def _ranks() -> Subquery:
+    """Select every rank: of an address and a rank the index knows what is due first, however much is not."""
+    return union_all(*(select(literal_column(str(rank.value)).label("rank")) for rank in Rank)).subquery(
+        "ranks"
+    )
+
+
 @cache
-def _first_rows(has_lateral: bool) -> Select[Any]:
-    addresses, box, other = _addresses(), OUTBOX.alias("box"), OUTBOX.alias("other")
+def _first_rows(on_postgresql: bool) -> Select[Any]:
+    addresses, ranks, box, other = _addresses(), _ranks(), OUTBOX.alias("box"), OUTBOX.alias("other")
     now = bindparam("now", type_=Instant)
-    busy = exists(
-        select(literal(1)).where(
+    # Counted, for PostgreSQL would turn "there is none" into a join, and read everything for it.
+    others_under_way = (
+        select(func.count())
+        .where(
             other.c.request_id == box.c.request_id,
             _unindexed(other.c.address) == box.c.address,
             other.c.token.is_not(None),
             _unindexed(other.c.due_at) > now,
         )
+        .scalar_subquery()
     )
+    due = (*_of_rank(box, ranks, now, on_postgresql), others_under_way == 0)
     first = (
         select(box)
-        .where(box.c.address == addresses.c.address, _unindexed(box.c.due_at) <= now, ~busy)
+        .where(box.c.address == addresses.c.address, *due)
         .order_by(box.c.rank, box.c.due_at, box.c.id)
         .limit(bindparam("each", type_=Whole))
     )
-    if has_lateral:
+    lanes = addresses.join(ranks, true())
+    if on_postgresql:
         found = first.lateral("found")
-        return select(found).select_from(addresses.join(found, true()))
-    ids = first.with_only_columns(box.c.id).correlate(addresses).scalar_subquery()
-    return select(OUTBOX).join_from(addresses, OUTBOX, _BOX.id.in_(ids))
+        return select(found).select_from(lanes.join(found, true()))
+    ids = first.with_only_columns(box.c.id).correlate(addresses, ranks).scalar_subquery()
+    return select(OUTBOX).select_from(lanes.join(OUTBOX, _BOX.id.in_(ids)))
+
+
+def _soonest(full: Sequence[str], on_postgresql: bool) -> Select[Any]:
+    addresses, ranks, box = _addresses(), _ranks(), OUTBOX.alias("box")
+    here = (box.c.address == addresses.c.address, *_of_rank(box, ranks, None, on_postgresql))
+    first = select(box.c.due_at).where(*here).order_by(box.c.rank, box.c.due_at).limit(1)
+    due_at = first.correlate(addresses, ranks).scalar_subquery().label("due_at")
+    lanes = select(due_at).select_from(addresses.join(ranks, true()))
+    each = lanes.where(addresses.c.address.not_in(full)).subquery()
+    return select(func.min(each.c.due_at, type_=Instant))
+
+
+def _of_rank(
+    box: FromClause, ranks: Subquery, now: ColumnElement[datetime] | None, on_postgresql: bool
+) -> list[ColumnElement[bool]]:
+    """Say that a row is of a rank, and due: so that only the index by address will do.
+
+    The ever-old statistics of a queue would mislead PostgreSQL to another, which it cannot use for a pair;
+    SQLite has no statistics, and takes the index for plain columns alone.
+    """
+    if not on_postgresql:
+        return [box.c.rank == ranks.c.rank, *([] if now is None else [box.c.due_at <= now])]
+    pair, last = tuple_(box.c.rank, box.c.due_at), NEVER if now is None else now
+    return [pair >= tuple_(ranks.c.rank, EVER), pair <= tuple_(ranks.c.rank, last)]
 
 
 def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:

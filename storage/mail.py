@@ -13,7 +13,7 @@ from sqlalchemy import select
 from bot.core.terms import OutboxKind, Send
 from storage.columns import MICROSECOND, microseconds
 from storage.statements import add, find, put, save
-from storage.tables import COUNTERS, OUTBOX
+from storage.tables import COUNTERS, IS_ALERT, OUTBOX
 from storage.transaction import Transaction
 
 TOLD_EVERY = timedelta(hours=1)
@@ -75,7 +75,7 @@ def queue_alerts(held: Transaction, request_id: str | None, alerts: Sequence[Sen
         if told and at - told[0][0] < TOLD_EVERY // MICROSECOND:
             continue
         same = OUTBOX.c.event.startswith(cause, autoescape=True)
-        waiting = select(OUTBOX.c.id).where(OUTBOX.c.kind == OutboxKind.ALERT.value, same).limit(1)
+        waiting = select(OUTBOX.c.id).where(IS_ALERT, same).limit(1)
         if held.connection.execute(waiting).first() is not None:
             continue
         put(held.connection, COUNTERS, [{"name": name, "value": at}])

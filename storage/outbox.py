@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, func, select, update
 from bot.core.errors import Unknown
 from bot.core.terms import CallbackKind, Entry, ExecutorName, OutboxKind, RequestId, Send
 from bot.ports import Callback, Claimed, Letter, Posted
-from storage.claiming import due_rows, in_turn, take
+from storage.claiming import due_rows, in_turn, next_send, take
 from storage.database import Database
 from storage.faults import reaching
 from storage.ledger import Salt
@@ -182,12 +182,13 @@ class OutboxStore:
     ) -> list[Callback]:
         """Return the executor's callbacks beyond `after`, in sequence; those `about` one request, or all."""
         held = CALLBACKS.c
-        beyond = select(CALLBACKS).where(held.executor == executor, held.sequence > after)
-        if about is not None:
+        sequence = held.sequence if about is None else func.coalesce(held.sequence, held.sequence)
+        beyond = select(CALLBACKS).where(held.executor == executor, sequence > after)
+        if about is not None:  # by its own index, for which SQLite must not prefer the order of the other
             beyond = beyond.where(held.request_id == about)
         with reaching():
             rows = await self._database.read(
-                lambda connection: connection.execute(beyond.order_by(held.sequence).limit(limit)).all()
+                lambda connection: connection.execute(beyond.order_by(sequence).limit(limit)).all()
             )
         return [_callback(row) for row in rows]
 
@@ -215,12 +216,3 @@ def posted_of(row: Row[Any]) -> Posted:
 def _queued(connection: Connection) -> tuple[int, datetime | None]:
     count, oldest = connection.execute(select(func.count(), func.min(_BOX.first_due_at))).one()
     return int(count), oldest
-
-
-def next_send(connection: Connection, full: Collection[str] = ()) -> datetime | None:
-    """Return the earliest instant at which a row is due whose address is not `full`."""
-    soonest = select(func.min(_BOX.due_at))
-    if full:
-        soonest = soonest.where(_BOX.address.not_in(full))
-    instant: datetime | None = connection.execute(soonest).scalar()
-    return instant

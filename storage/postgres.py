@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import unquote
@@ -53,6 +53,15 @@ def driver_url(url: URL) -> URL:
 
 def postgres_engine(url: URL, size: int) -> AsyncEngine:
     """Make an engine with our limits on every connection."""
+    return _engine(url, size, SESSION, COMMAND_WITHIN)
+
+
+def migrating_engine(url: URL) -> AsyncEngine:
+    """Make an engine for one who may take long: an index over a million requests does."""
+    return _engine(url, 1, SESSION | {"statement_timeout": "0"}, None)
+
+
+def _engine(url: URL, size: int, session: Mapping[str, str], within: float | None) -> AsyncEngine:
     return create_async_engine(
         driver_url(url),
         pool_size=size,
@@ -61,8 +70,8 @@ def postgres_engine(url: URL, size: int) -> AsyncEngine:
         pool_timeout=CONNECT_WITHIN,
         connect_args={
             "timeout": CONNECT_WITHIN,
-            "command_timeout": COMMAND_WITHIN,
-            "server_settings": SESSION,
+            "command_timeout": within,
+            "server_settings": dict(session),
             "prepared_statement_cache_size": 500,
         },
     )

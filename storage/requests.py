@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, select, tuple_, union_all
 
 from bot.core.errors import KeyReused, Unknown
 from bot.core.terms import (
@@ -26,7 +26,6 @@ from storage.changes import party, prepare
 from storage.database import Database
 from storage.faults import reaching
 from storage.hub import Hub
-from storage.outbox import next_send
 from storage.rows import read_request
 from storage.standing import uses_since
 from storage.statements import value_of
@@ -111,11 +110,6 @@ class RequestStore:
         owed = [one for one in found if one.glass is not None and one.glass.reviewed_at is None]
         return owed[:limit]
 
-    async def next_due(self) -> datetime | None:
-        """Return the earliest instant at which a request or an outbox row is due."""
-        with reaching():
-            return await self._database.read(_next_due)
-
     async def next_tick(self) -> datetime | None:
         """Return the earliest instant at which a request is due."""
         with reaching():
@@ -131,38 +125,44 @@ class RequestStore:
         """Return pending requests that wait for one of the references, soonest deadline first."""
         if not references:
             return []
-        wait = WAITS.c
-        soonest = (
-            select(wait.request_id, wait.expires_at)
-            .distinct()
-            .where(wait.reference.in_(references))
-            .order_by(wait.expires_at, wait.request_id)
-            .limit(limit)
-            .subquery()
-        )
-        found = select(_HELD.document).join(soonest, soonest.c.request_id == _HELD.id)
-        return await self._list(found.order_by(soonest.c.expires_at, soonest.c.request_id))
+        # The soonest of each, by its index, then of those.
+        of_each = [_soonest(reference, limit) for reference in dict.fromkeys(references)]
+        first = union_all(*(select(one) for one in of_each)).subquery()
+        soonest = select(first).distinct().order_by(first.c.expires_at, first.c.request_id).limit(limit)
+        those = soonest.subquery()
+        found = select(_HELD.document).join(those, those.c.request_id == _HELD.id)
+        return await self._list(found.order_by(those.c.expires_at, those.c.request_id))
 
     async def delegated(self, person: PersonName, limit: int) -> list[Request]:
         """Return pending requests whose open stage a person delegated, or had delegated to them."""
         return await self.waiting_for([party(person)], limit)
 
-    async def recent(
+    async def recent(self, limit: int, before: Before, states: Sequence[State] = ()) -> list[Request]:
+        """Return requests newest first."""
+        return await self._list(_newest(states, limit, before))
+
+    async def reviewed_by(
         self,
+        person: PersonName,
         limit: int,
         before: Before,
         states: Sequence[State] = (),
-        reviewed_by: PersonName | None = None,
         verdicts: Sequence[Verdict] = (),
     ) -> list[Request]:
-        """Return requests newest first; a verdict asked for is the person's, if one is named."""
+        """Return what a person reviewed, newest first."""
         review, wanted = REVIEWS.c, list[ColumnElement[bool]]()
-        if reviewed_by is not None:
-            wanted.append(review.person == reviewed_by)
+        given = select(review.request_id).distinct().where(review.person == person)
         if verdicts:
-            wanted.append(review.verdict.in_([verdict.value for verdict in verdicts]))
-        reviewed = [_HELD.id.in_(select(review.request_id).where(*wanted))] if wanted else []
-        return await self._list(_newest(states, limit, before, *reviewed))
+            given = given.where(review.verdict.in_([verdict.value for verdict in verdicts]))
+        theirs = given.subquery()
+        # From their reviews to the requests, however many others there are: hence no bare column.
+        state = func.coalesce(_HELD.state, _HELD.state)
+        if states:
+            wanted.append(state.in_([one.value for one in states]))
+        if before is not None:
+            wanted.append(_is_before(before))
+        found = select(_HELD.document).join(theirs, theirs.c.request_id == _HELD.id).where(*wanted)
+        return await self._list(found.order_by(_HELD.created_at.desc(), _HELD.id.desc()).limit(limit))
 
     async def count_pending(self) -> int:
         """Count the pending requests."""
@@ -193,11 +193,6 @@ def _documents(query: Select[tuple[bytes]]) -> Callable[[Connection], list[bytes
     return lambda connection: [row.document for row in connection.execute(query)]
 
 
-def _next_due(connection: Connection) -> datetime | None:
-    both = (_next_tick(connection), next_send(connection))
-    return min((instant for instant in both if instant is not None), default=None)
-
-
 def _next_tick(connection: Connection) -> datetime | None:
     # Said so, because the index holds only those: else every request is read.
     soonest = select(func.min(_HELD.due_at)).where(_HELD.due_at.is_not(None))
@@ -216,7 +211,7 @@ def _newest(
 ) -> Select[tuple[bytes]]:
     """Select the newest requests of any of the states: the newest of each, by its index, then of those."""
     if before is not None:
-        wanted = (*wanted, tuple_(_HELD.created_at, _HELD.id) < before)
+        wanted = (*wanted, _is_before(before))
     newest = (_HELD.created_at.desc(), _HELD.id.desc())
     of_each = [
         select(_HELD.id, _HELD.created_at)
@@ -229,3 +224,14 @@ def _newest(
     found = union_all(*(select(one.c.id) for one in of_each)).subquery()
     whole = select(_HELD.document).join(found, found.c.id == _HELD.id)
     return whole.order_by(*newest).limit(limit)
+
+
+def _is_before(before: tuple[datetime, RequestId]) -> ColumnElement[bool]:
+    return tuple_(_HELD.created_at, _HELD.id) < before
+
+
+def _soonest(reference: str, limit: int) -> Subquery:
+    """Select the requests that wait for one reference and end soonest."""
+    wait = WAITS.c
+    theirs = select(wait.request_id, wait.expires_at).where(wait.reference == reference)
+    return theirs.order_by(wait.expires_at, wait.request_id).limit(limit).subquery()

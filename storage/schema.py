@@ -48,9 +48,9 @@ async def _run(url: str, work: Callable[[Connection], T]) -> T:
     if parsed.get_backend_name() == "sqlite":
         return await asyncio.to_thread(_run_on_sqlite, url, work)
     from storage.driving import driving
-    from storage.postgres import postgres_engine
+    from storage.postgres import migrating_engine
 
-    engine = postgres_engine(parsed, 1)
+    engine = migrating_engine(parsed)
     try:
         with driving():
             async with engine.begin() as connection:

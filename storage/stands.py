@@ -139,7 +139,9 @@ class StandStore:
     async def alike(self, digest: Digest, limit: int) -> list[Request]:
         """Return the pending requests of this digest, oldest first."""
         pending = (_HELD.digest == digest, _HELD.state == State.PENDING.value)
-        oldest = select(_HELD.document).where(*pending).order_by(_HELD.created_at, _HELD.id).limit(limit)
+        # Not a bare column: SQLite would rather walk all that is pending in this order.
+        came_at = func.coalesce(_HELD.created_at, _HELD.created_at)
+        oldest = select(_HELD.document).where(*pending).order_by(came_at, _HELD.id).limit(limit)
         with reaching():
             rows = await self._database.read(lambda connection: connection.execute(oldest).all())
         return [read_request(row.document) for row in rows]

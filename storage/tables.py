@@ -19,6 +19,7 @@ NAMES = {
     "pk": "%(table_name)s_key",
 }
 IS_DUE = text("due_at IS NOT NULL")
+IS_ALERT = text("kind = 'alert'")  # few, but looked for among all that waits
 
 
 class Row(SQLModel):
@@ -126,6 +127,7 @@ class OutboxRow(Row, table=True):
     __tablename__ = "outbox"
     __table_args__: ClassVar[Any] = (
         Index("outbox_by_address", "address", "rank", "due_at", "id"),
+        Index("outbox_alerts", "event", sqlite_where=IS_ALERT, postgresql_where=IS_ALERT),
         {"sqlite_autoincrement": True},  # an id is never used again, as a late sender may still name it
     )
     id: int | None = Field(default=None, sa_type=Whole, primary_key=True)

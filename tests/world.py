@@ -176,7 +176,7 @@ class World:
     async def _wait_for_room(self) -> bool:
         """Let time pass until an address that was full takes what is due there."""
         now, until = self.clock.now(), self.running.delivering._full.values()
-        due_at = await self.running.parts.store.next_due()
+        due_at = await self.running.parts.store.next_send()
         if due_at is None or due_at > now or not any(one > now for one in until):
             return False
         self.clock.advance(min(one for one in until if one > now) - now)

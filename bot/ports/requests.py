@@ -73,10 +73,6 @@ class Requests(Protocol):
         """Return requests whose broken glass nobody has reviewed, the one due soonest first."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """Return the earliest instant at which a request or an outbox row is due."""
-        ...
-
     async def next_tick(self) -> datetime | None:
         """Return the earliest instant at which a request is due."""
         ...
@@ -99,14 +95,20 @@ class Requests(Protocol):
         ...
 
     async def recent(
+        self, limit: int, before: tuple[datetime, RequestId] | None, states: Sequence[State] = ()
+    ) -> list[Request]:
+        """Return requests newest first, for history pages."""
+        ...
+
+    async def reviewed_by(
         self,
+        person: PersonName,
         limit: int,
         before: tuple[datetime, RequestId] | None,
         states: Sequence[State] = (),
-        reviewed_by: PersonName | None = None,
         verdicts: Sequence[Verdict] = (),
     ) -> list[Request]:
-        """Return requests newest first, for history pages."""
+        """Return what a person reviewed, newest first; of any state, by any verdict when none is named."""
         ...
 
     async def count_pending(self) -> int: ...

@@ -97,7 +97,7 @@ class Viewing:
     async def decided_by(self, person: PersonName, limit: int) -> list[Request]:
         """Return what a person approved or denied, newest first."""
         verdicts = (Verdict.APPROVE, Verdict.DENY)
-        return await self.store.recent(limit, None, reviewed_by=person, verdicts=verdicts)
+        return await self.store.reviewed_by(person, limit, None, verdicts=verdicts)
 
     async def delegated(self, person: PersonName, limit: int) -> list[tuple[Request, Delegation]]:
         """Return the delegations of single requests, made by a person or to them, that still wait."""
@@ -140,9 +140,11 @@ class Viewing:
         A page may hold fewer than `limit` and still not be the last one.
         """
         registry, looked, seen = await self.store.registry(), 0, list[Request]()
-        reviewed_by = person if mine else None
         while looked < LOOK_MAX:
-            page = await self.store.recent(limit, before, states, reviewed_by)
+            if mine:
+                page = await self.store.reviewed_by(person, limit, before, states)
+            else:
+                page = await self.store.recent(limit, before, states)
             for request in page:
                 before = (request.created_at, request.id)
                 if mine or await self._may_see(request, person, registry):

@@ -131,7 +131,7 @@ async def test_a_postponed_row_comes_back_when_it_is_due(store: DatabaseStore) -
     await with_sends(store, show())
     (claimed,) = await store.claim(NOON, 10, MINUTE)
     await store.postpone(claimed, NOON + 10 * MINUTE, "rate limited\0")
-    assert await store.next_due() == NOON + 10 * MINUTE
+    assert await store.next_send() == NOON + 10 * MINUTE
     assert await store.claim(NOON + 10 * MINUTE - MOMENT, 10, MINUTE) == []
     (again,) = await store.claim(NOON + 10 * MINUTE, 10, MINUTE)
     assert (again.id, again.attempts, again.first_due_at) == (claimed.id, 2, NOON)

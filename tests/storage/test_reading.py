@@ -73,10 +73,20 @@ async def test_requests_can_be_asked_for_by_state(store: DatabaseStore) -> None:
 async def test_a_person_finds_what_they_reviewed(store: DatabaseStore) -> None:
     made = await five(store)
     await store.commit(approved(made[4], BY_BO))
-    assert [one.id for one in await store.recent(10, None, reviewed_by=BO)] == [made[4].id]
-    assert await store.recent(10, None, reviewed_by=ANA) == [made[3], made[1]]
-    assert await store.recent(10, None, reviewed_by=ANA, verdicts=[Verdict.DENY]) == []
-    assert len(await store.recent(10, None, verdicts=[Verdict.APPROVE])) == 3
+    assert [one.id for one in await store.reviewed_by(BO, 10, None)] == [made[4].id]
+    assert await store.reviewed_by(ANA, 10, None, verdicts=[Verdict.APPROVE]) == [made[3], made[1]]
+    assert await store.reviewed_by(ANA, 10, None, verdicts=[Verdict.DENY]) == []
+    assert await store.reviewed_by(ANA, 10, None, [State.PENDING]) == []
+    assert await store.reviewed_by(ANA, 1, None, [State.APPROVED, State.DENIED]) == [made[3]]
+    assert await store.reviewed_by(ANA, 10, (made[3].created_at, made[3].id)) == [made[1]]
+
+
+async def test_who_reviewed_a_request_twice_finds_it_once(store: DatabaseStore) -> None:
+    made = (await store.commit(approved((await five(store))[0]))).request
+    assert made is not None
+    await store.commit(approved(replace(made, state=State.PENDING)))
+    assert [one.id for one in await store.reviewed_by(ANA, 10, None)][-1] == made.id
+    assert len(await store.reviewed_by(ANA, 10, None)) == 3
 
 
 async def test_the_inbox_is_of_the_open_stage_soonest_deadline_first(store: DatabaseStore) -> None:
@@ -140,7 +150,7 @@ async def test_requests_are_due_at_their_instant_and_not_before(store: DatabaseS
     assert await store.due(NOON, 10) == [early]
     assert await store.due(NOON + MINUTE, 10) == [early, late]
     assert await store.due(NOON + MINUTE, 1) == [early]
-    assert await store.next_due() == NOON
+    assert await store.next_tick() == NOON
 
 
 async def test_the_clock_asks_apart_for_deadlines_and_for_sends(store: DatabaseStore) -> None:
@@ -148,11 +158,10 @@ async def test_the_clock_asks_apart_for_deadlines_and_for_sends(store: DatabaseS
     await store.commit(asked(a_request(due_at=NOON), sends=(send,)))
     assert await store.next_tick() == NOON
     assert await store.next_send() == NOON - MINUTE
-    assert await store.next_due() == NOON - MINUTE
 
 
 async def test_nothing_is_due_in_an_empty_store(store: DatabaseStore) -> None:
-    assert await store.next_due() is await store.next_tick() is await store.next_send() is None
+    assert await store.next_tick() is await store.next_send() is None
     assert await store.count_pending() == 0
     assert await store.recent(10, None) == []
 
@@ -166,4 +175,4 @@ async def test_the_databases_clock_is_aware_and_runs(store: DatabaseStore) -> No
 async def test_instants_keep_their_microseconds(store: DatabaseStore) -> None:
     instant = datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
     await store.commit(asked(a_request(due_at=instant), sends=()))
-    assert await store.next_due() == instant
+    assert await store.next_tick() == instant

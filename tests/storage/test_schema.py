@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, make_url
 
 from bot.core.errors import NotReady
+from storage import postgres as postgres_limits
 from storage.postgres import postgres_engine
 from storage.schema import MIGRATIONS, backup, migrate, pending_migrations
 from storage.sqlite import WRITER, sqlite_engine
@@ -93,6 +94,14 @@ async def test_migrating_says_what_it_did_and_does_it_once(database_url: str) ->
     done = await asyncio.gather(migrate(database_url), migrate(database_url))
     assert sorted(done) == [[], pending]
     assert await pending_migrations(database_url) == []
+
+
+async def test_a_migration_may_take_longer_than_any_other_statement(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_limits.SESSION, "statement_timeout", "1ms")
+    monkeypatch.setattr(postgres_limits, "COMMAND_WITHIN", 0.001)
+    assert await migrate(postgres_url)
 
 
 async def test_a_database_of_a_newer_version_is_not_ours_to_run(migrated_url: str) -> None:

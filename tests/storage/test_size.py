@@ -1,0 +1,249 @@
+"""What a look at the store costs does not grow with what lies there: no statement reads a table through.
+
+Time would say so only of a million rows. So work is counted: steps of SQLite's machine, pages that PostgreSQL
+touches; at one size, and at four times that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
+
+from bot.core.errors import Unknown
+from bot.core.terms import (
+    AgentName,
+    Change,
+    Digest,
+    OutboxKind,
+    PersonName,
+    Request,
+    Send,
+    State,
+    Use,
+    Verdict,
+)
+from bot.ports import Crowd
+from storage.postgres import SESSION
+from storage.store import DatabaseStore
+from tests.fixtures.tables import execute
+from tests.storage.conftest import Open
+from tests.storage.values import (
+    AGENT,
+    ANA,
+    BO,
+    BY_ANA,
+    HOUR,
+    MINUTE,
+    NOON,
+    RUNNER,
+    a_request,
+    admin_entry,
+    approved,
+    asked,
+)
+
+FEW, MANY = 1_000, 4_000
+GROWS = 1.6  # times the work for four times the rows: a tree that is a level deeper, not a table
+NOISE = 60  # steps or pages
+STEP = 5  # between two reports of SQLite's machine
+BUSY, LATER, HERE = "slack:#busy", "slack:#later", "slack:#here"
+OLD = NOON - 24 * HOUR
+
+Look = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Meter:
+    """Counts what the statements of every connection cost."""
+
+    url: str
+    steps: int = 0
+    statements: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    held: list[Any] = field(default_factory=list)
+
+    def connected(self, connection: Any, _record: object) -> None:
+        self.held.append(connection)
+        if not isinstance(connection, sqlite3.Connection):
+            connection.driver_connection.add_query_logger(self._logged)
+
+    def executed(self, _connection: object, _cursor: object, sql: str, arguments: Any, *_: object) -> None:
+        self.statements.append((sql, tuple(arguments or ())))
+
+    def _stepped(self) -> int:
+        self.steps += STEP
+        return 0
+
+    def _logged(self, query: Any) -> None:
+        self.statements.append((query.query, tuple(query.args or ())))
+
+    async def cost(self, look: Look) -> int:
+        """Return what one look costs, after one that fills the caches of statements."""
+        await _done(look)
+        self.steps = 0
+        self.statements.clear()
+        if self.url.startswith("sqlite"):
+            self._watch(self._stepped)
+            await _done(look)
+            self._watch(None)
+            return self.steps
+        await _done(look)
+        return await self._pages([*self.statements])
+
+    async def remember(self) -> None:
+        """Have PostgreSQL take its statistics now: they will be old when there is more."""
+        if not self.url.startswith("sqlite"):
+            await execute(self.url, "ANALYZE")
+
+    def _watch(self, handler: Callable[[], int] | None) -> None:
+        for connection in self.held:
+            connection.set_progress_handler(handler, STEP)
+
+    async def _pages(self, statements: list[tuple[str, tuple[Any, ...]]]) -> int:
+        """Run what was run once more, to be told what it touches; and take it back."""
+        connected, pages = await asyncpg.connect(self.url, server_settings=SESSION), 0
+        try:
+            for sql, arguments in statements:
+                if not sql.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+                    continue
+                taken_back = connected.transaction()
+                await taken_back.start()
+                told = await connected.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *arguments)
+                await taken_back.rollback()
+                plan = msgspec.json.decode(told)[0]["Plan"]
+                pages += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+        finally:
+            await connected.close()
+        return pages
+
+
+async def _done(look: Look) -> None:
+    with suppress(Unknown):  # to look for what is not there is a look as well
+        await look()
+
+
+@pytest.fixture
+def meter(migrated_url: str) -> Iterator[Meter]:
+    """A meter on every connection that is opened from now on."""
+    made = Meter(migrated_url)
+    listeners = (Pool, "connect", made.connected), (Engine, "before_cursor_execute", made.executed)
+    for listener in listeners:
+        event.listen(*listener)
+    yield made
+    for listener in listeners:
+        event.remove(*listener)
+
+
+async def grow(store: DatabaseStore, count: int) -> None:
+    """Add requests of every kind: pending and decided, shown and waiting to be shown, told and not."""
+    made = [a_request(digest=Digest(os.urandom(32).hex()), due_at=NOON + HOUR) for _ in range(count)]
+    places = (BUSY, LATER, LATER, LATER)
+    due = {BUSY: OLD, LATER: NOON + HOUR}
+    sends = [(Send(OutboxKind.SHOW, places[n % 4], due[places[n % 4]]),) for n in range(count)]
+    for start in range(0, count, 512):
+        some = zip(made[start : start + 512], sends[start : start + 512], strict=True)
+        await asyncio.gather(*(store.commit(asked(one, sends=to)) for one, to in some))
+    decided = [
+        approved(one, replace(BY_ANA, name=f"p{count}-{n // 10}"), sends=())
+        for n, one in enumerate(made[::3])
+    ]
+    for start in range(0, len(decided), 512):
+        await asyncio.gather(*map(store.commit, decided[start : start + 512]))
+
+
+def looks(store: DatabaseStore, one: Request, over: Request) -> Mapping[str, Look]:
+    """Return every look on the way of a request, a click, a page or a ring of the clock."""
+    cursor, somebody = (one.created_at, one.id), PersonName(f"p{FEW}-0")
+
+    async def alarmed() -> None:
+        alarm = Send(OutboxKind.ALERT, "admins", NOON, os.urandom(8).hex())
+        await store.commit(Change(None, None, (admin_entry(),), (alarm,)))
+
+    async def decided() -> None:
+        fresh = a_request()
+        await store.commit(asked(fresh))
+        await store.commit(approved(fresh, sends=()))
+
+    async def seated() -> None:
+        (claimed,) = await store.claim(OLD, 1, -MINUTE)
+        await store.seat(claimed, Crowd(5, 30, NOON), NOON)
+
+    return {
+        "get": lambda: store.get(one.id),
+        "by grant": lambda: store.by_grant(one.grant_id),
+        "by key": lambda: store.by_key(AGENT, "the-key"),
+        "replay": lambda: store.replay_of(AGENT, "the-key", Digest("b")),
+        "by code": lambda: store.coded(one.digest[:8], 20),
+        "alike": lambda: store.alike(one.digest, 20),
+        "count alike": lambda: store.count_alike([one.digest, over.digest]),
+        "nothing due": lambda: store.due(NOON, 100),
+        "due": lambda: store.due(NOON + HOUR, 100),
+        "next tick": store.next_tick,
+        "next send": store.next_send,
+        "next send beside a full place": lambda: store.next_send({BUSY}),
+        "an empty claim": lambda: store.claim(OLD - HOUR, 50, MINUTE),
+        "a claim beside a full place": lambda: store.claim(NOON, 50, -MINUTE, {}, {BUSY}),
+        "a claim": lambda: store.claim(NOON, 50, -MINUTE),
+        "an agent's newest": lambda: store.of_agent(AGENT, (), 50, None),
+        "an agent's older": lambda: store.of_agent(AGENT, (), 50, cursor),
+        "an agent's pending": lambda: store.of_agent(AGENT, [State.PENDING], 50, None),
+        "a stranger's": lambda: store.of_agent(AgentName("other"), (), 50, None),
+        "a group's inbox": lambda: store.waiting_for(["group:dba"], 50),
+        "an inbox": lambda: store.waiting_for(["person:bo", "group:dba", "group:leads"], 50),
+        "an empty inbox": lambda: store.waiting_for(["person:di", "group:none"], 50),
+        "delegated": lambda: store.delegated(ANA, 50),
+        "the newest": lambda: store.recent(50, None),
+        "older": lambda: store.recent(50, cursor),
+        "the denied": lambda: store.recent(50, None, [State.DENIED]),
+        "approved by somebody": lambda: store.reviewed_by(somebody, 5, None, (), [Verdict.APPROVE]),
+        "denied by somebody": lambda: store.reviewed_by(somebody, 5, cursor, [State.DENIED]),
+        "reviewed by nobody": lambda: store.reviewed_by(BO, 50, None),
+        "count pending": store.count_pending,
+        "used": lambda: store.used([Use(one.plan.rules[0], "bucket", 5, HOUR)], NOON),
+        "stand": lambda: store.stand(one.id, LATER),
+        "lines": lambda: store.lines(one.id, LATER),
+        "posted": lambda: store.posted(over.id),
+        "shown at": lambda: store.shown_at("C1", "1.1"),
+        "callback": lambda: store.callback(1),
+        "executions": lambda: store.executions(RUNNER, 100, 50),
+        "executions of one": lambda: store.executions(RUNNER, 0, 50, over.id),
+        "letters": lambda: store.letters(50),
+        "entries of one": lambda: store.entries_of(one.id),
+        "openings": lambda: store.openings([1, 2, 3]),
+        "log size": store.size,
+        "last checkpoint": store.last_checkpoint,
+        "registry": store.registry,
+        "somebody's chat": lambda: store.conversation_of("19:x"),
+        "a request and its approval": decided,
+        "an alarm": alarmed,
+        "a seat": seated,
+    }
+
+
+async def test_no_look_costs_more_the_more_there_is(replica: Open, meter: Meter) -> None:
+    store = await replica()
+    one, over = a_request(), a_request()
+    for request in (one, over):
+        await store.commit(asked(request, sends=()))
+    await store.commit(approved(over, sends=()))
+    await grow(store, FEW)
+    await meter.remember()
+    before = {name: await meter.cost(look) for name, look in looks(store, one, over).items()}
+    await grow(store, MANY - FEW)
+    for _ in ("old statistics", "new ones"):
+        after = {name: await meter.cost(look) for name, look in looks(store, one, over).items()}
+        grew = {
+            name: (before[name], cost) for name, cost in after.items() if cost > GROWS * before[name] + NOISE
+        }
+        assert grew == {}
+        await meter.remember()
