@@ -36,10 +36,14 @@ class Panes:
     home: Home
 
     async def open(self, click: Click) -> None:
-        """Show a request with its buttons to whoever may see it."""
+        """Show a request with its buttons to whoever may see it; raises the `Refusal`, on record."""
         request = await self.desk.store.get(click.request_id)
         actor = await self.desk.actor(click.clicker, request, "open")
-        request = await self.viewing.see(request.id, person(actor))
+        try:
+            request = await self.viewing.see(request.id, person(actor))
+        except Refusal as refusal:
+            await self.desk.reviewing.turned_away(request, "open", refusal, actor)
+            raise
         view = await self._view(request, "")
         try:
             with repeatable():
