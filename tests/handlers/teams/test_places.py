@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from handlers.teams.payloads import NOT_OURS, UNPRESSED
-from tests.fakes.teams import CardView, FakeTeams, account
+from tests.fakes.teams import BOT, CardView, FakeTeams, account
 from tests.fakes.teams_cards import nodes
 from tests.fakes.teams_state import Conversation, Message
 from tests.fixtures.tables import rows
@@ -211,4 +211,26 @@ async def test_a_line_of_a_roundup_opens_from_our_roundup_alone(world: World, te
         assert "did not put this button" in (await teams.send(copy)).said
         assert "in our chat" in (await teams.send(invoke)).said
         await teams.chat(ANA).coming(MIGRATION)
+    silent(teams)
+
+
+async def test_a_card_in_a_group_chat_decides_there_and_its_copy_beside_it_does_not(
+    world: World, teams: FakeTeams
+) -> None:
+    group = Conversation("19:crew@thread.v2", "groupChat", "crew")
+    teams.state.conversations[group.id] = group
+    update = {"type": "conversationUpdate", "membersAdded": [{"id": BOT}]}
+    await teams.send({**teams.activity(ANA, group.id), **update})
+    bundle = world.running.parts.settings.policy / "bundle.yaml"
+    bundle.write_text(bundle.read_text("utf-8").replace("{teams: ops}", f'{{teams: "{group.id}"}}'))
+    await world.running.parts.policies.check()
+    request = await world.agent.asks("db.migrate", env="prod", sql="SELECT 1", rows=3)
+    await world.settle()
+    [message] = group.messages
+    card = CardView(teams, message)
+    assert "did not put this button" in (await teams.copied(card, group).press("Approve", ANA)).said
+    assert await state(world, request) == "pending"
+    await card.press("Approve", ANA)
+    assert await state(world, request) == "approved"
+    await world.settle()
     silent(teams)
