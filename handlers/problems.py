@@ -38,6 +38,11 @@ STATUSES: dict[type[Refusal], int] = {  # by class tree: the nearest ancestor co
     errors.NotReady: 503,
 }
 RETRY_AFTER = {429: timedelta(seconds=10), 503: timedelta(seconds=5)}  # where the refusal names no time
+UNHANDLED = {  # what to do; `{}` is the answer's id
+    HTTPStatus.BAD_REQUEST: "Send it as HTTP/1.1: a line was too long, or held what may not stand there.",
+    HTTPStatus.EXPECTATION_FAILED: "Send `Expect: 100-continue`, or no such header.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Try again; if it stays, give an operator this id: {}.",
+}
 CHALLENGE = 'Bearer realm="assent"'  # RFC 6750, section 3
 
 log = structlog.get_logger(__name__)
@@ -73,7 +78,7 @@ def install(app: web.Application, ids: Ids, kept: Record) -> None:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[REQUEST_ID] = ids.secret()[:REQUEST_ID_LENGTH]
+        request[REQUEST_ID] = new_id(ids)
         try:
             return await handler(request)
         except Refusal as refusal:
@@ -92,12 +97,12 @@ def install(app: web.Application, ids: Ids, kept: Record) -> None:
                 method=request.method,
                 path=record.pattern_of(request),
             )
-            return _failure(request)
+            return unhandled(HTTPStatus.INTERNAL_SERVER_ERROR, request[REQUEST_ID], request.path)
 
     async def label(request: web.Request, response: web.StreamResponse) -> None:
         # Here, not in the middleware: it also reaches streams and answers made before any middleware ran.
         if REQUEST_ID not in request:
-            request[REQUEST_ID] = ids.secret()[:REQUEST_ID_LENGTH]
+            request[REQUEST_ID] = new_id(ids)
         response.headers["X-Request-ID"] = request[REQUEST_ID]
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
 
@@ -105,15 +110,35 @@ def install(app: web.Application, ids: Ids, kept: Record) -> None:
     app.on_response_prepare.append(label)
 
 
+def new_id(ids: Ids) -> str:
+    """Return an id for one answer."""
+    return ids.secret()[:REQUEST_ID_LENGTH]
+
+
+def unhandled(status: HTTPStatus, request_id: str, instance: str | None = None) -> web.Response:
+    """Return the answer where no handler could: of what came in it tells at most the path, `instance`."""
+    detail = UNHANDLED[status].format(request_id)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        response = _problem(status, "failure", "Something went wrong on our side.", detail, instance, {})
+    else:
+        response = _problem(status, _slug(status), status.phrase, detail, instance, {})
+    response.headers.update({"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff"})
+    return response
+
+
+def _slug(status: HTTPStatus) -> str:
+    return status.phrase.lower().replace(" ", "-")
+
+
 def _problem(
-    code: int, slug: str, title: str, detail: str, instance: str, extra: dict[str, object]
+    code: int, slug: str, title: str, detail: str, instance: str | None, extra: dict[str, object]
 ) -> web.Response:
     body = {
         "type": f"{URN}{slug}",
         "title": title,
-        "status": code,
+        "status": int(code),
         "detail": detail,
-        "instance": instance,
+        **({"instance": instance} if instance else {}),
         **extra,
     }
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
@@ -126,10 +151,8 @@ def _of_http(error: web.HTTPException, request: web.Request) -> web.Response:
         return answer(errors.Unknown(), request.path)
     if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return answer(errors.TooLarge(), request.path)
-    phrase = HTTPStatus(error.status).phrase
-    response = _problem(
-        error.status, phrase.lower().replace(" ", "-"), phrase, _advice(error), request.path, {}
-    )
+    status = HTTPStatus(error.status)
+    response = _problem(status, _slug(status), status.phrase, _advice(error), request.path, {})
     for name in ("Allow", "Accept", "Retry-After"):
         if name in error.headers:
             response.headers[name] = error.headers[name]
@@ -141,8 +164,3 @@ def _advice(error: web.HTTPException) -> str:
         return f"Use one of these methods here: {', '.join(sorted(error.allowed_methods))}."
     own = error.text or ""
     return error.reason if own.startswith(f"{error.status}:") else own or error.reason
-
-
-def _failure(request: web.Request) -> web.Response:
-    detail = f"Try again; if it stays, give an operator this id: {request[REQUEST_ID]}."
-    return _problem(500, "failure", "Something went wrong on our side.", detail, request.path, {})

@@ -33,6 +33,7 @@ from handlers.api.health import install_health, install_metrics
 from handlers.api.meters import Meters
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
+from handlers.listener import Runner
 from handlers.pace import Pace
 from handlers.record import Record
 from handlers.render import Renderer
@@ -239,8 +240,7 @@ async def serve(
 async def listening(running: Running) -> AsyncIterator[str]:
     """Listen and start the loops; yield the address. A busy port raises `OSError`."""
     settings = running.parts.settings
-    # Access lines cost a tenth of the throughput, and the proxy in front writes them anyway.
-    runner = web.AppRunner(running.app, handler_cancellation=True, access_log=None, shutdown_timeout=5)
+    runner = Runner(running.app, running.parts.ids, shutdown_timeout=5)
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
