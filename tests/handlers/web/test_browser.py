@@ -111,6 +111,36 @@ async def test_somebody_denies_with_a_reason_after_forgetting_it(world: World, w
     assert await settled(world, request) is State.DENIED
 
 
+async def test_what_became_of_a_request_is_on_the_screen_after_a_decision(
+    world: World, windows: Windows
+) -> None:
+    request = await world.asked(parameters={"env": "prod", "sql": "ALTER TABLE t ADD c INT\n" * 200})
+    page = await windows.of("ana", path_of(request), viewport={"width": 1280, "height": 900})
+
+    await page.get_by_role("button", name="Approve").click()
+
+    await expect(page.locator("#live-status")).to_contain_text("Approved by ana")
+    head = await page.get_by_role("banner").bounding_box()
+    status = await page.locator("#live-status").bounding_box()
+    assert head is not None
+    assert status is not None
+    assert status["y"] >= head["y"] + head["height"]
+
+
+async def test_a_phone_leads_to_ones_own_page_and_from_a_refusal_back_to_the_form(
+    world: World, windows: Windows
+) -> None:
+    request = await world.asked(parameters={"env": "prod", "sql": "ALTER TABLE t ADD c INT\n" * 200})
+    page = await windows.of("ana", path_of(request), viewport={"width": 390, "height": 844})
+
+    await page.get_by_role("button", name="Deny").click()
+    await page.get_by_role("alert").get_by_role("link", name="To the form").click()
+
+    await expect(page.get_by_label("Reason or comment")).to_be_in_viewport()
+    await page.get_by_role("link", name="Signed in as Ana Castell").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("How you stand")
+
+
 async def test_two_people_in_two_browsers_watch_each_other_decide(world: World, windows: Windows) -> None:
     request = await world.asked("customer.erase", parameters={"customer": "cus_1"})
     ana, bo = await windows.of("ana", path_of(request)), await windows.of("bo", path_of(request))
