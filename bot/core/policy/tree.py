@@ -53,7 +53,8 @@ def read_tree(text: str, file: str, report: Report) -> Node | None:
         return _Reader(text, file, report).document()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+        # What breaks off is shown where it does: below the end of a file there is no line for a caret.
+        place = _at(text, file, min(mark.index, len(text.rstrip()))) if mark else Place(file, 1, 1)
         raise report.fault(place, f"this is not YAML: {error.problem or error.context}") from error
     except (YAMLError, ValueError) as error:
         position = getattr(error, "position", None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.conditions import compile_condition
 from bot.core.policy import PolicyBroken, on_call, read_bundle, read_directory, schema
-from bot.core.policy.problems import Report
+from bot.core.policy.problems import Faulty, Report
 from bot.core.policy.tree import plain, read_tree
 from bot.core.terms import GroupName
 from tests.core.policy.policies import CATALOG, PEOPLE, REQUIRE, a_bundle, a_directory, problems
@@ -324,3 +324,19 @@ def test_what_parses_is_what_the_schema_takes() -> None:
     assert not list(validator.iter_errors(json.loads(json.dumps(bundle))))
     for path, value in (("rules", [{"id": "r"}]), ("rulez", []), ("defaults", {"no_match": "allow"})):
         assert list(validator.iter_errors({**bundle, path: value}))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "caret"),
+    [
+        ("rules: [\n", "bundle.yaml:1:9", "  rules: [\n          ^"),
+        ("rules:\n  - {id: r\n\n\n", "bundle.yaml:2:11", "    - {id: r\n            ^"),
+    ],
+)
+def test_a_file_that_breaks_off_is_shown_where_it_does(text: str, place: str, caret: str) -> None:
+    report = Report({"bundle.yaml": text})
+    with pytest.raises(Faulty):
+        read_tree(text, "bundle.yaml", report)
+    (problem,) = report.problems
+    assert str(problem).startswith(f"{place}: this is not YAML: ")
+    assert str(problem).endswith(f"\n{caret}")
