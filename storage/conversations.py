@@ -49,7 +49,7 @@ class ConversationStore:
     async def put_conversation(self, conversation: Conversation, entry: Entry) -> None:
         """Remember or replace one; only what is new, or elsewhere, is an entry."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             one = select(CONVERSATIONS.c.id).where(CONVERSATIONS.c.id == conversation.id)
             is_new = held.connection.execute(one).one_or_none() is None
             row = {
@@ -64,22 +64,22 @@ class ConversationStore:
             if is_new:
                 held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def drop_conversation(self, id: str, entry: Entry) -> None:
         """Forget one, if it is there."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             gone = held.connection.execute(delete(CONVERSATIONS).where(CONVERSATIONS.c.id == id))
             if gone.rowcount:
                 held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def begin_posting(self, request_id: RequestId, place: str, now: datetime) -> bool:
         """Note that a card is about to be sent; False when it is not known what became of the last one."""
 
-        def job(held: Transaction) -> bool:
+        def errand(held: Transaction) -> bool:
             one = select(POSTINGS.c.message).where(*_at(request_id, place))
             row = held.connection.execute(one).one_or_none()
             if row is not None and row.message is None:
@@ -91,19 +91,19 @@ class ConversationStore:
             )
             return True
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
     async def end_posting(self, request_id: RequestId, place: str, message: str | None) -> None:
         """Note under which id the card stands; None when it surely was not posted."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             where = _at(request_id, place)
             if message is None:
                 held.connection.execute(delete(POSTINGS).where(*where))
             else:
                 held.connection.execute(update(POSTINGS).where(*where).values(message=message))
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def posting(self, request_id: RequestId, place: str) -> str | None:
         """Return the id of the card that was posted there last."""

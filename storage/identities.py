@@ -95,7 +95,7 @@ class IdentityStore:
     async def take_link(self, hash: str, now: datetime, session: Session, entry: Entry) -> Session:
         """Trade a link for a session, once; the entry's actor gets the name of the link's person."""
 
-        def job(held: Transaction) -> Session:
+        def errand(held: Transaction) -> Session:
             link = held.connection.execute(select(LINKS).where(LINKS.c.hash == hash)).one_or_none()
             if link is None or link.expires_at <= now:
                 raise Unknown
@@ -105,7 +105,7 @@ class IdentityStore:
             _remember(held, SESSIONS, _session_row(opened), replace(entry, by=by))
             return opened
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
     async def put_session(self, session: Session, entry: Entry) -> None:
         """Remember a session."""
@@ -123,22 +123,22 @@ class IdentityStore:
     async def end_session(self, hash: str) -> None:
         """Forget a session."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             held.connection.execute(delete(SESSIONS).where(SESSIONS.c.hash == hash))
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def end_sessions(self, person: PersonName, entry: Entry) -> int:
         """Forget a person's sessions and links, and the accounts that were about to be tied to them."""
 
-        def job(held: Transaction) -> int:
+        def errand(held: Transaction) -> int:
             held.connection.execute(delete(LINKS).where(LINKS.c.person == person))
             held.connection.execute(delete(PAIRINGS).where(PAIRINGS.c.person == person))
             ended = held.connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person)).rowcount
             held.ledger.append(entry)
             return ended
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
 
 def _version(connection: Connection) -> int:

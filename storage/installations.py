@@ -32,16 +32,16 @@ class InstallationStore:
     async def put_installation(self, place: str, sealed: bytes, entry: Entry) -> None:
         """Remember or replace one."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             put(held.connection, INSTALLATIONS, [{"place": place, "sealed": sealed, "at": entry.at}])
             held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def rotate_installation(self, place: str, old: bytes, new: bytes) -> bool:
         """Put new credentials in the place of old ones; False when another replica was first."""
 
-        def job(held: Transaction) -> bool:
+        def errand(held: Transaction) -> bool:
             one = select(INSTALLATIONS).where(INSTALLATIONS.c.place == place)
             row = held.connection.execute(one).one_or_none()
             if row is None or row.sealed != old:
@@ -49,27 +49,27 @@ class InstallationStore:
             put(held.connection, INSTALLATIONS, [{"place": place, "sealed": new, "at": row.at}])
             return True
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
     async def drop_installation(self, place: str, entry: Entry) -> None:
         """Forget one, if it is there."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             gone = held.connection.execute(delete(INSTALLATIONS).where(INSTALLATIONS.c.place == place))
             if gone.rowcount:
                 held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def put_leave(self, hash: str, expires_at: datetime, entry: Entry) -> None:
         """Remember a leave, and forget those that are over."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             held.connection.execute(delete(LEAVES).where(LEAVES.c.expires_at <= entry.at))
             add(held.connection, LEAVES, [{"hash": hash, "expires_at": expires_at}])
             held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def has_leave(self, hash: str, now: datetime) -> bool:
         """Say whether the leave stands."""
@@ -81,8 +81,8 @@ class InstallationStore:
     async def take_leave(self, hash: str, now: datetime) -> bool:
         """Use the leave; False when it was used, is over, or never was."""
 
-        def job(held: Transaction) -> bool:
+        def errand(held: Transaction) -> bool:
             alive = delete(LEAVES).where(LEAVES.c.hash == hash, LEAVES.c.expires_at > now)
             return held.connection.execute(alive).rowcount == 1
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)

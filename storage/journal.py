@@ -63,12 +63,12 @@ class LogStore:
     async def erase(self, person: PersonName, accounts: Collection[str], entry: Entry) -> int:
         """Erase a person: their private fields, and what they said of themselves; return how many fields."""
 
-        def job(held: Transaction) -> int:
+        def errand(held: Transaction) -> int:
             erased = erase(held.connection, person, accounts)
             held.ledger.append(entry)
             return erased
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
     async def size(self) -> int:
         """Return how many entries the log has."""
@@ -86,7 +86,7 @@ class LogStore:
     async def put_checkpoint(self, checkpoint: Checkpoint, entry: Entry) -> None:
         """Keep a checkpoint; if another replica signed that size already, its one stands."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             there = select(_MARK.size).where(_MARK.size == checkpoint.size)
             if held.connection.execute(there).first() is not None:
                 return
@@ -99,7 +99,7 @@ class LogStore:
             add(held.connection, CHECKPOINTS, [row])
             held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         def read(connection: Connection) -> Sequence[Row[Any]]:

@@ -29,13 +29,13 @@ class PairingStore:
     async def put_pairing(self, pairing: Pairing, entry: Entry) -> None:
         """Remember a pairing, and forget those that are over."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             over = PAIRINGS.c.expires_at <= entry.at
             held.connection.execute(delete(PAIRINGS).where(over | _of(pairing.surface, pairing.account)))
             add(held.connection, PAIRINGS, [asdict(pairing)])
             held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def pairing(self, hash: str, now: datetime) -> Pairing | None:
         """Return the pairing under this hash, if it is in force."""
@@ -48,21 +48,21 @@ class PairingStore:
     async def change_pairing(self, before: Pairing, after: Pairing) -> None:
         """Put one in the other's place."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             _require(held.connection, before)
             put(held.connection, PAIRINGS, [asdict(after)])
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def finish_pairing(self, before: Pairing, edit: RegistryEdit) -> None:
         """Forget it and edit the registry, both or neither."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             _require(held.connection, before)
             held.connection.execute(delete(PAIRINGS).where(PAIRINGS.c.hash == before.hash))
             apply_edit(held, edit)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def _pairing(self, which: ColumnElement[bool], now: datetime) -> Pairing | None:
         alive = select(PAIRINGS).where(which, PAIRINGS.c.expires_at > now)

@@ -27,8 +27,8 @@ from storage.sent import Finish, finish_all
 from storage.transaction import Transaction
 
 T = TypeVar("T")
-Job = Callable[[Transaction], Any]
-Work = Prepared | Finish | Job
+Errand = Callable[[Transaction], Any]
+Work = Prepared | Finish | Errand
 GROUP_MAX = 512  # units; bounds how long the log's lock is held
 
 log = structlog.get_logger()
@@ -191,9 +191,9 @@ def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Wri
     return Written(answers, first, size, changed, tick_at, send_at)
 
 
-def _done(job: Job, held: Transaction) -> object:
-    """Do one job; a job refuses before it writes."""
+def _done(errand: Errand, held: Transaction) -> object:
+    """Run one errand; it refuses before it writes."""
     try:
-        return job(held)
+        return errand(held)
     except (Stale, Refusal) as refusal:
         return refusal

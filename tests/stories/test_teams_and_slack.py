@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes.slack import FakeSlack
 from tests.fakes.teams import FakeTeams, Fault, account
-from tests.fixtures.clock import FakeClock
 from tests.fixtures.policy import BUNDLE, write_policy
-from tests.world import Refused, World, a_world
+from tests.fixtures.workspace import a_world_in
+from tests.world import Refused, World
 
 PEOPLE = ("ana", "bo", "cy", "di")
 BOTH = 'show: [{slack: "#ops"}, {teams: ops}, {web: inbox}]'
@@ -26,11 +26,9 @@ MIGRATION = "Run a database migration"
 
 @pytest.fixture
 async def slack() -> AsyncIterator[FakeSlack]:
-    """A workspace with everyone, and #ops."""
+    """A workspace with #ops."""
     fake = FakeSlack()
     await fake.start()
-    for name in PEOPLE:
-        fake.add_user(name)
     fake.add_channel("#ops")
     yield fake
     await fake.stop()
@@ -51,16 +49,8 @@ async def teams() -> AsyncIterator[FakeTeams]:
 async def world(slack: FakeSlack, teams: FakeTeams, sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The bot in both, with a policy that wants two of dba."""
     policy = write_policy(tmp_path / "policy", TWO_OF_THEM, DIRECTORY)
-    settings = {
-        "slack_bot_token": slack.state.token,
-        "slack_signing_secret": slack.signing_secret,
-        "slack_api_url": slack.api_url,
-        **teams.settings,
-    }
-    async with a_world(sqlite_url, tmp_path, policy, **settings) as made:
-        slack.app, teams.app = f"{made.url}/slack/events", f"{made.url}/teams/messages"
-        assert isinstance(made.clock, FakeClock)
-        slack.state.now = teams.state.now = made.clock.now
+    async with a_world_in(slack, sqlite_url, tmp_path, policy, PEOPLE, **teams.settings) as made:
+        teams.app, teams.state.now = f"{made.url}/teams/messages", made.clock.now
         await teams.install_in_team("Platform", "ops")
         yield made
         await made.settle()
