@@ -49,12 +49,12 @@ class OutboxStore:
                 return []
         token = self._salt().hex()
 
-        def job(held: Transaction) -> list[Claimed]:
+        def errand(held: Transaction) -> list[Claimed]:
             due = due_rows(held.connection, now, limit)
             able = [row for row in due if row.rank == Rank.RENEW or row.address not in full]
             return take(held, in_turn(able, limit, under_way), now + lease, token)
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
     async def finish(self, claimed: Claimed, entry: Entry | None, posted: Posted | None = None) -> None:
         """Mark it sent; a lost lease changes nothing."""
@@ -65,38 +65,38 @@ class OutboxStore:
     ) -> None:
         """Let it wait after an attempt; a lost lease changes nothing."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             waits = update(OUTBOX).where(*_ours(claimed))
             held.connection.execute(waits.values(due_at=due_at, problem=problem, token=None))
             held.will_send(due_at)
             queue_alerts(held, claimed.request_id, alerts)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def put_back(self, claimed: Claimed, due_at: datetime) -> None:
         """Let it wait untried; a lost lease changes nothing."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             waits = update(OUTBOX).where(*_ours(claimed))
             held.connection.execute(waits.values(due_at=due_at, token=None, attempts=_BOX.attempts - 1))
             if due_at > claimed.send.due_at:  # else it is as due as it was: no reason to look again
                 held.will_send(due_at)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def hand_on(self, claimed: Claimed, sends: Sequence[Send]) -> None:
         """Put others in its place; a lost lease changes nothing."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             if let_go(held, [claimed]):
                 queue(held, [Posting(claimed.request_id, send) for send in sends])
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def bury(self, claimed: Claimed, problem: str, entry: Entry, alerts: Sequence[Send]) -> None:
         """Make it a dead letter; a lost lease changes nothing."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             if not let_go(held, [claimed]):
                 return
             letter = {
@@ -114,7 +114,7 @@ class OutboxStore:
             held.ledger.append(entry)
             queue_alerts(held, claimed.request_id, alerts)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def next_send(self, full: Collection[str] = ()) -> datetime | None:
         """Return the earliest instant at which a row is due whose address is not `full`."""
@@ -139,7 +139,7 @@ class OutboxStore:
     async def redeliver(self, letter_id: int, now: datetime, entry: Entry) -> None:
         """Queue a dead letter again."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             row = held.connection.execute(select(LETTERS).where(LETTERS.c.id == letter_id)).one_or_none()
             if row is None:
                 raise Unknown
@@ -149,7 +149,7 @@ class OutboxStore:
             held.will_send(now)
             held.ledger.append(entry)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def posted(self, request_id: RequestId) -> list[Posted]:
         """Return where the request's card stands."""

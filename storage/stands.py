@@ -48,7 +48,7 @@ class StandStore:
         """
         request_id, address = _whose(claimed), claimed.send.address
 
-        def job(held: Transaction) -> Stand:
+        def errand(held: Transaction) -> Stand:
             before = _stand(held.connection, request_id, address)
             if before is not None and before.form is not Form.ALIKE:
                 return before
@@ -62,13 +62,13 @@ class StandStore:
             _put(held, request_id, address, form, leader or request_id, now)
             return Stand(form, leader or request_id, _posted(held.connection, leader or request_id, address))
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
     async def follow(self, claimed: Claimed, leader: RequestId, now: datetime) -> None:
         """Have the claimed row's request wait behind an identical one; a lost lease changes nothing."""
         request_id, address = _whose(claimed), claimed.send.address
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             if not let_go(held, [claimed]):
                 return
             before = _stand(held.connection, request_id, address)
@@ -78,13 +78,13 @@ class StandStore:
             _put(held, request_id, address, Form.ALIKE, leader, now)
             _show(held, leader, address, now)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def hand_over(self, claimed: Claimed, heir: RequestId, now: datetime) -> bool:
         """Give a card to the next identical request; a lost lease changes nothing."""
         giver, address = _whose(claimed), claimed.send.address
 
-        def job(held: Transaction) -> bool:
+        def errand(held: Transaction) -> bool:
             before = _stand(held.connection, heir, address)
             if before is not None and before.form is not Form.ALIKE:
                 return False
@@ -99,28 +99,28 @@ class StandStore:
             _show(held, heir, address, now)
             return True
 
-        return await self._writer.submit(job)
+        return await self._writer.submit(errand)
 
     async def free(self, claimed: Claimed, heir: RequestId, now: datetime) -> None:
         """Let the next identical request be shown by itself, unless it is already; the row stays claimed."""
         address = claimed.send.address
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             before = _stand(held.connection, heir, address)
             if before is None or (before.form is Form.ALIKE and before.leader != heir):
                 _put(held, heir, address, Form.ALIKE, heir, now)
                 _show(held, heir, address, now)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def pass_on(self, claimed: Claimed, to: RequestId, now: datetime) -> None:
         """Show another at the address instead; a lost lease changes nothing."""
 
-        def job(held: Transaction) -> None:
+        def errand(held: Transaction) -> None:
             if let_go(held, [claimed]):
                 _show(held, to, claimed.send.address, now)
 
-        await self._writer.submit(job)
+        await self._writer.submit(errand)
 
     async def put_stamp(self, leader: RequestId, address: str, stamp: str) -> None:
         """Remember what a message shows beside its leader."""
