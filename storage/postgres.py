@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from storage.driving import driving
 from storage.faults import FAULTS, is_unreachable
 from storage.ledger import CHANNEL
+from storage.tables import METADATA
 
 T = TypeVar("T")
 
@@ -37,6 +38,9 @@ SESSION = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "8s",
 }
+for _index in (index for table in METADATA.tables.values() for index in table.indexes):
+    # Said here: naming an option of PostgreSQL's loads its dialect, and tables.py is loaded for SQLite, too.
+    _index.dialect_options["postgresql"]["where"] = _index.dialect_options["sqlite"]["where"]
 
 
 def driver_url(url: URL) -> URL:

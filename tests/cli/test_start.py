@@ -17,6 +17,7 @@ IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", re.MULTILINE)
 LATER = {
     "alembic": "a database that is not up to date",
     "asyncpg": "PostgreSQL",
+    "sqlalchemy.dialects.postgresql": "PostgreSQL",
     "slack_bolt": "Slack",
     "slack_sdk": "Slack",
     "microsoft_teams": "Teams",
