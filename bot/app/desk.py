@@ -35,7 +35,7 @@ def desk_of(made: Parts, pace: Pace, reload: Callable[[], Awaitable[None]], exam
         Presence(made.absences, made.reviewing, finder, clock).words(),
         People(policies, made.entering, made.public_url).words(),
         tying.words(),
-        Glass(made.breaking, finder).words(),
+        Glass(made.breaking, finder, made.keys.commitment).words(),
         Log(made.auditing, finder).words(),
         Stats(Counting(store, clock)).words(),
         Policy(policies, explaining, finder, clock, reload).words(),

@@ -1,16 +1,19 @@
 """break-glass, glass-review: the emergency, and what an admin says of it afterwards.
 
 1. `break-glass CODE REASON` shows all that would run, and does nothing yet.
-2. The button under it asks once more, and carries the digest of what was shown.
+2. The button under it asks once more, and carries the digest of what was shown, with a proof that it was
+   shown to this person: a line that somebody else wrote, and talked them into, breaks nothing.
 3. Only then is the glass broken; who may is asked then, and every refusal is on record.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from bot.core.action import code
-from bot.core.errors import Malformed, MustReadAll
+from bot.core.errors import Malformed, MustReadAll, OtherDigest
 from bot.core.literal import visible
 from bot.core.terms import Digest
 from bot.services.reviewing import Breaking
@@ -19,7 +22,10 @@ from handlers.commands.asked_for import Finder
 from handlers.commands.words import Asked, Role, Trace, Word
 
 CONFIRM = "confirm"
-GRAVE = ("break-glass", CONFIRM)  # how the line begins; then come the request, its digest and the reason
+GRAVE = ("break-glass", CONFIRM)  # how the line begins; then come request, digest, proof and reason
+PREFIX = (
+    b"glass-shown|"  # no canonical JSON begins like this, so no redacted parameter's commitment is a proof
+)
 REASON_MAX = 1500  # characters; a button carries it
 CODE_LENGTH = 8  # hex digits of the digest
 WARNING = "This approves it by you alone. Every admin is told now, and one of them reviews it within a day."
@@ -31,6 +37,7 @@ class Glass:
 
     breaking: Breaking
     finder: Finder
+    commit: Callable[[bytes], str]  # `Signer.commitment`
 
     def words(self) -> tuple[Word, ...]:
         """Return them."""
@@ -68,7 +75,8 @@ class Glass:
         shown = await self.finder.card(request)
         if not asked.shows_all(shown):
             raise MustReadAll(f"This chat cannot show all that would run; break the glass at {shown.page}")
-        command = f"{asked.word.name} {CONFIRM} {request.id} {request.digest} {rest}"
+        proof = shown_to(asked.person.name, request.id, request.digest, self.commit)
+        command = f"{asked.word.name} {CONFIRM} {request.id} {request.digest} {proof} {rest}"
         confirm = f"{WARNING} Code {code(request.digest)}."
         return Answer(
             lines=(Line(WARNING, tone=Tone.WARN), Line(visible(rest)[0], name="Your reason")),
@@ -88,16 +96,26 @@ class Glass:
         return Answer(lines=(Line(f"On record: {found.lower()}.", tone=Tone.GOOD),))
 
     async def _broken(self, asked: Asked, rest: str) -> Answer:
-        words = rest.split(None, 2)
-        if len(words) != 3:
+        words = rest.split(None, 3)
+        if len(words) != 4:
             raise asked.wrong()
+        proof = shown_to(asked.person.name, words[0], words[1], self.commit)
+        if not compare_digest(proof.encode(), words[2].encode(errors="replace")):
+            raise OtherDigest(
+                "You were not shown this action here; break the glass by its code, and read it."
+            )
         request = await self.finder.one(asked, words[0])
         complete = asked.shows_all(await self.finder.card(request))
         after = await self.breaking.break_glass(
-            request.id, asked.person.name, words[2], Digest(words[1]), asked.actor, complete
+            request.id, asked.person.name, words[3], Digest(words[1]), asked.actor, complete
         )
         text = f"Glass broken: {visible(after.plan.title)[0]} ({code(after.digest)}) is {after.state.value}."
         return Answer(lines=(Line(text, tone=Tone.WARN), Line("Every admin is told now.")))
+
+
+def shown_to(person: str, request_id: str, digest: str, commit: Callable[[bytes], str]) -> str:
+    """Return the proof that a person was shown this action of this request, in lowercase hex."""
+    return commit(PREFIX + f"{person} {request_id} {digest}".encode(errors="replace"))[:32]
 
 
 def is_grave(line: str) -> bool:

@@ -22,6 +22,7 @@ from bot.core.errors import (
 )
 from bot.core.terms import Actor, ActorKind, Proof, Surface
 from handlers.commands import Style
+from handlers.commands.glass import shown_to
 from handlers.commands.moments import moment
 from tests.handlers.commands.conftest import Counter, text
 from tests.handlers.commands.test_words import asked, code
@@ -226,9 +227,34 @@ async def test_glass_is_not_broken_in_a_chat_that_cannot_show_everything(counter
     request = await asked(counter, sql="x" * 20_000)
     with pytest.raises(MustReadAll, match=r"http://assent\.test/requests/req_"):
         await counter.types("gil", f"break-glass {request['id']} the shop is down")
-    late = f"break-glass confirm {request['id']} {request['digest']} the shop is down"
+    proof = shown_to("gil", request["id"], request["digest"], counter.world.running.parts.keys.commitment)
+    late = f"break-glass confirm {request['id']} {request['digest']} {proof} the shop is down"
     with pytest.raises(MustReadAll):
         await counter.types("gil", late)
+
+
+async def test_a_line_that_a_holder_is_talked_into_breaks_no_glass_they_were_not_shown(
+    counter: Counter,
+) -> None:
+    request, other = await asked(counter), await asked(counter, rows=4)
+    directory = counter.folder / "directory.yaml"
+    directory.write_text(f"{directory.read_text('utf-8')}ivy: {{break_glass: true}}\n", "utf-8")
+    await counter.types("ed", "policy reload")
+    ivys = (await counter.types("ivy", f"break-glass {other['id']} it burns")).acts[0].command
+    begun = f"break-glass confirm {request['id']} {request['digest']}"
+    for line in (
+        f"{begun} the shop is down",
+        f"{begun} {'0' * 32} the shop is down",
+        f"{begun} é the shop is down",
+        f"{begun} {ivys.split()[4]} the shop is down",
+        ivys,
+    ):
+        with pytest.raises(OtherDigest, match="not shown"):
+            await counter.types("gil", line)
+    tried = {"command": "break-glass", "refusal": "other-digest"}
+    assert tried in [entry["facts"] for entry in await counter.entries()]
+    for one in (request, other):
+        assert (await counter.world.agent.sees(one))["state"] == "pending"
 
 
 async def test_an_admin_reviews_broken_glass(counter: Counter) -> None:
