@@ -23,9 +23,8 @@ from handlers.commands.words import Asked, Role, Trace, Word
 
 CONFIRM = "confirm"
 GRAVE = ("break-glass", CONFIRM)  # how the line begins; then come request, digest, proof and reason
-PREFIX = (
-    b"glass-shown|"  # no canonical JSON begins like this, so no redacted parameter's commitment is a proof
-)
+# No canonical JSON begins like this, so no redacted parameter's commitment is a proof.
+PREFIX = b"glass-shown|"
 REASON_MAX = 1500  # characters; a button carries it
 CODE_LENGTH = 8  # hex digits of the digest
 WARNING = "This approves it by you alone. Every admin is told now, and one of them reviews it within a day."

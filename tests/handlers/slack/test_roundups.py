@@ -271,19 +271,3 @@ async def test_who_may_not_see_a_request_opens_nothing_and_the_try_is_on_record(
         "open",
         {"refusal": "unknown"},
     )
-
-
-async def test_who_may_not_see_a_request_opens_nothing_and_the_try_is_on_record(
-    world: World, slack: FakeSlack
-) -> None:
-    await storm(world, AFTER + 1)
-    [one] = roundups(slack)
-    [request_id] = listed(one)
-    await opens(slack, one, request_id, "U0DI")
-    assert "nothing here" in await slack.whisper("U0DI")
-    *_, (_, refused) = await world.running.parts.auditing.story(RequestId(request_id))
-    assert (refused["kind"], refused["decision"], refused["facts"]) == (
-        "review.refused",
-        "open",
-        {"refusal": "unknown"},
-    )
