@@ -12,13 +12,13 @@ from bot.clock import DatabaseClock
 from bot.conditions import compile_condition
 from bot.ids import RandomIds
 from bot.keys import Keys
-from bot.ports import Clock
+from bot.ports import Clock, LogTrust
 from bot.services.absence import Absences
 from bot.services.admin import Admin
 from bot.services.auditing import Auditing
 from bot.services.entering import Entering
 from bot.services.freezing import Freezing
-from bot.services.granting import Granting, LogTrust
+from bot.services.granting import Granting
 from bot.services.intake import Intake
 from bot.services.knowing import Knowing
 from bot.services.linking import Linking

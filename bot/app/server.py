@@ -124,6 +124,7 @@ def _delivering(
         _notifiers(made, renderer, teams),
         Callbacks(outward, made.keys, made.clock, made.public_url, aap.resolved),
         made.public_url,
+        made.trust,
     )
     return Delivering(outside, made.ids.jitter)
 

@@ -106,6 +106,13 @@ class Checkpoints(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class LogTrust:
+    """Whether the log still matches its last signed checkpoint; `problem` says what is wrong with it."""
+
+    problem: str | None = None
+
+
 class Signer(Protocol):
     """The server's keys: grants and checkpoints are signed by it, secrets sealed by it, never handed out."""
 

@@ -26,16 +26,9 @@ from bot.core.terms import (
     State,
     Subject,
 )
-from bot.ports import Callback, Clock, Policies, Refusals, Store
+from bot.ports import Callback, Clock, LogTrust, Policies, Refusals, Store
 
 TRIES = 8
-
-
-@dataclass(slots=True)
-class LogTrust:
-    """Whether the log still matches its last signed checkpoint; `problem` says what is wrong with it."""
-
-    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +56,7 @@ class Granting:
         Raises `AlreadyRedeemed`, `Lapsed`, `Revoked`, `DigestMismatch`, `PolicyDenies`, `Frozen`,
         `NotRedeemable`; `Unknown` for another executor's grant.
         """
-        if self.trust.problem:
-            raise LogCut(f"{LogCut.sentence()} {self.trust.problem}")
+        self._require_trust()
         for _ in range(TRIES):
             request = await self.store.by_grant(grant_id)
             try:
@@ -142,7 +134,7 @@ class Granting:
     ) -> list[tuple[Callback, Request]]:
         """Return the executor's callbacks beyond `after`, waiting for the first one if there is none.
 
-        `about` leaves only those of one request.
+        `about` leaves only those of one request. Raises `LogCut`: what it returns carries grants.
         """
         feed = self.store.feed()  # from now on, so that nothing slips in between the look and the wait
         found = await self.store.executions(executor.name, after, limit, about)
@@ -150,7 +142,12 @@ class Granting:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout.total_seconds()):
                     found = await self._next_execution(feed, executor, after, limit, about)
+        self._require_trust()
         return [(callback, await self.store.get(callback.request_id)) for callback in found]
+
+    def _require_trust(self) -> None:
+        if self.trust.problem:
+            raise LogCut(f"{LogCut.sentence()} {self.trust.problem}")
 
     async def _next_execution(
         self,

@@ -101,6 +101,20 @@ async def test_an_entry_rewritten_with_its_hash_is_noticed_at_the_start(world: W
     assert broken.value.sequence == 3
 
 
+async def test_from_a_log_that_was_cut_no_grant_leaves_by_callback_or_to_who_asks(world: World) -> None:
+    await approved_and_told(world)
+    size = await world.audit()
+    await attack(world, f"DELETE FROM entries WHERE sequence >= {size - 3}")
+    async with a_replica(world) as replica:
+        request = await replica.agent.asks("db.migrate", env="dev", sql="SELECT 2", rows=1)
+        assert request["state"] == "approved"
+        await replica.settle()
+        assert len(replica.executors["db-runner"].told("request.approved")) == 1
+        with pytest.raises(Refused) as refused:
+            await replica.executors["db-runner"].call("GET", "/v1/executions?after=0")
+        assert refused.value.slug == "log-cut"
+
+
 async def test_a_log_that_only_grew_since_its_checkpoint_is_trusted(world: World) -> None:
     told = await approved_and_told(world)
     await world.agent.asks("db.migrate", env="prod", sql="SELECT 2", rows=1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.core.terms import GroupName, PersonName, Request
-from bot.ports import Caller, Claimed, Clock, Never, Notifier, Policies, Signer, Store
+from bot.ports import Caller, Claimed, Clock, LogTrust, Never, Notifier, Policies, Signer, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Outside:
     notifiers: Mapping[str, Notifier]
     caller: Caller
     public_url: str
+    trust: LogTrust
 
     async def notifier(self, address: str) -> tuple[Notifier | None, PersonName | None]:
         """Return the surface for an address; a person's is the first on which they have an account.
