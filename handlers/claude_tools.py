@@ -56,7 +56,10 @@ def _parameters(tool: str, input: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _diff(old: str, new: str) -> str:
-    before, after = old.splitlines(), new.splitlines()
+    # At newlines alone: what else may end a line is part of it, and is made visible on the card.
+    before, after = old.split("\n"), new.split("\n")
+    if not before[-1] and not after[-1]:
+        before, after = before[:-1], after[:-1]
     if len(before) + len(after) > DIFF_LINES_MAX:
         return "\n".join([*(f"-{line}" for line in before), *(f"+{line}" for line in after)])
     return "\n".join(list(difflib.unified_diff(before, after, lineterm=""))[2:])

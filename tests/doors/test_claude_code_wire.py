@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.terms import PersonName
+from handlers.claude_tools import action_of
 from tests.doors.ground import Ground
 from tests.world import OPERATOR
 
@@ -131,6 +132,25 @@ async def test_an_edit_shows_what_it_changes(ground: Ground) -> None:
     assert _said(await asked)[0] == "allow"
     own = _call("Edit", "toolu_2", tool_input=edit | {"diff": "nothing at all"})
     assert _said(await _post(ground, own))[0] == "deny"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a\nb\n", "a\r\nb\n"),
+        ("a\nb", "a\u2028b"),
+        ("a\nb", "a\x0bb"),
+        ("a\n", "a"),
+        ("", "\n"),
+        ("a", "a\n\n"),
+    ],
+)
+def test_no_edit_is_shown_as_if_it_changed_nothing(old: str, new: str) -> None:
+    shown = action_of("Edit", {"old_string": old, "new_string": new}).parameters["diff"]
+    changed = [line for line in shown.splitlines() if line[0] in "-+"]
+    assert changed
+    for separator in ("\r", "\u2028", "\x0b"):
+        assert (separator in shown) == (separator in old + new)
 
 
 async def test_the_same_call_with_another_command_is_another_call(ground: Ground) -> None:
