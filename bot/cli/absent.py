@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from bot.cli.agents import day
 from bot.cli.call import Call, operator
 from bot.cli.parser import Command
 from bot.cli.reading import instant
+from bot.cli.terminal import day
 from bot.core.terms import PersonName
 
 

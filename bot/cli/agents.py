@@ -1,4 +1,4 @@
-"""agents, executors: who may ask, and who may run."""
+"""agents: who may ask."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import datetime
 
 from bot.cli.call import Call, operator
 from bot.cli.claude import KEY, claude_settings
+from bot.cli.executors import COMMANDS as EXECUTORS
+from bot.cli.keys import OVERLAP, keys_in_force, named, revoke
 from bot.cli.parser import Chapter, Command
-from bot.core.terms import Agent, AgentName, Executor, Key, KeyKind, PersonName, Registry
-
-OVERLAP = "the one before it works for another day"
+from bot.cli.terminal import day
+from bot.core.terms import Agent, AgentName, KeyKind, PersonName, Registry
 
 
 async def add_agent(call: Call) -> int:
@@ -81,7 +82,7 @@ async def resume(call: Call) -> int:
 
 async def revoke_agent(call: Call) -> int:
     """Revoke every key of an agent."""
-    return await _revoke(call, KeyKind.AGENT)
+    return await revoke(call, KeyKind.AGENT)
 
 
 async def rotate_agent(call: Call) -> int:
@@ -93,83 +94,11 @@ async def rotate_agent(call: Call) -> int:
     return 0
 
 
-async def add_executor(call: Call) -> int:
-    """Register an executor; its key is the last line, its webhook secret the line above."""
-    name, url = call.args.name, call.args.url
-    async with call.parts() as parts:
-        webhook, secret = await parts.admin.add_executor(name, url, operator())
-        ours = parts.keys.webhook_keys()
-    told = f"is called at {url}" if url else "asks for its executions itself (GET /v1/executions)"
-    call.terminal.good(f"Executor {name} is registered; it {told}.")
-    call.terminal.say(f"Callbacks carry our own signature (v1a), too; it is checked with {ours[0]}", "dim")
-    call.terminal.say("Its webhook secret, then its key, shown this once:", "dim")
-    call.terminal.result(webhook)
-    call.terminal.result(secret)
-    return 0
-
-
-async def list_executors(call: Call) -> int:
-    """Show every executor."""
-    async with call.parts() as parts:
-        registry, now = await parts.store.registry(), parts.clock.now()
-        ours = parts.keys.webhook_keys()
-    rows = [_executor_row(one, registry, now) for _, one in sorted(registry.executors.items())]
-    titles = ("EXECUTOR", "URL", "STATE", "KEYS", "REGISTERED")
-    call.terminal.table(titles, rows, "No executor yet: executors add NAME --url URL.")
-    call.terminal.say(f"Our public keys of callbacks, newest first (v1a): {' '.join(ours)}", "dim")
-    return 0
-
-
-async def rotate_executor(call: Call) -> int:
-    """Give an executor a new webhook secret and a new key."""
-    async with call.parts() as parts:
-        secret = await parts.admin.rotate(KeyKind.EXECUTOR, call.args.name, operator())
-        webhook = await parts.admin.rotate_webhook(call.args.name, operator())
-    call.terminal.good(f"{call.args.name} has a new webhook secret and a new key; {OVERLAP}.")
-    call.terminal.say("Callbacks are signed with the new secret and the old one until the next rotation.")
-    call.terminal.result(webhook)
-    call.terminal.result(secret)
-    return 0
-
-
-async def revoke_executor(call: Call) -> int:
-    """Revoke every key of an executor."""
-    return await _revoke(call, KeyKind.EXECUTOR)
-
-
-async def _revoke(call: Call, kind: KeyKind) -> int:
-    async with call.parts() as parts:
-        count = await parts.admin.revoke_all(kind, call.args.name, operator())
-    call.terminal.good(f"{call.args.name} is locked out: {count} key{'s' if count > 1 else ''} revoked.")
-    return 0
-
-
-def keys_in_force(registry: Registry, kind: KeyKind, name: str, now: datetime) -> list[Key]:
-    """Return the keys with which a principal gets in right now."""
-    own = [key for key in registry.keys.values() if key.kind is kind and key.name == name]
-    return [k for k in own if k.revoked_at is None and (k.expires_at is None or now < k.expires_at)]
-
-
-def day(at: datetime) -> str:
-    """Write an instant for a table."""
-    return f"{at:%Y-%m-%d %H:%M}Z"
-
-
 def _agent_row(agent: Agent, registry: Registry, now: datetime) -> tuple[str, ...]:
     keys = len(keys_in_force(registry, KeyKind.AGENT, agent.name, now))
     state = "paused" if agent.paused_at else "active" if keys else "locked out"
     acts_for = ", ".join(sorted(agent.acts_for))
     return agent.name, agent.owner, acts_for, state, str(keys), day(agent.created_at)
-
-
-def _executor_row(executor: Executor, registry: Registry, now: datetime) -> tuple[str, ...]:
-    keys = len(keys_in_force(registry, KeyKind.EXECUTOR, executor.name, now))
-    state = "disabled" if executor.disabled_at else "active"
-    return executor.name, executor.url or "(asks)", state, str(keys), day(executor.created_at)
-
-
-def _name(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="as it was registered")
 
 
 def _agent_arguments(parser: ArgumentParser) -> None:
@@ -191,13 +120,8 @@ def _agent_arguments(parser: ArgumentParser) -> None:
 
 
 def _own_arguments(parser: ArgumentParser) -> None:
-    _name(parser)
+    named(parser)
     parser.add_argument("--owner", metavar="PERSON", required=True, help="who answers for it from now on")
-
-
-def _executor_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="as the policy's catalog calls it")
-    parser.add_argument("--url", metavar="URL", help="where it is called back; without one it asks itself")
 
 
 CHAPTER = Chapter(
@@ -220,7 +144,7 @@ CHAPTER = Chapter(
             "give a token that makes instances of an agent",
             make_provisioner,
             ("agents provisioner worker",),
-            _name,
+            named,
         ),
         Command("agents list", "show every agent", list_agents, ("agents list",)),
         Command(
@@ -230,31 +154,10 @@ CHAPTER = Chapter(
             ("agents own deployer --owner bo",),
             _own_arguments,
         ),
-        Command("agents pause", "stop an agent from asking", pause, ("agents pause deployer",), _name),
-        Command("agents resume", "let a paused agent ask again", resume, ("agents resume deployer",), _name),
-        Command("agents rotate", "give an agent a new key", rotate_agent, ("agents rotate deployer",), _name),
-        Command("agents revoke", "lock an agent out", revoke_agent, ("agents revoke deployer",), _name),
-        Command(
-            "executors add",
-            "register an executor; webhook secret, then key",
-            add_executor,
-            ("executors add db-runner --url https://runner.example.com/assent", "executors add db-runner"),
-            _executor_arguments,
-        ),
-        Command("executors list", "show every executor", list_executors, ("executors list",)),
-        Command(
-            "executors rotate",
-            "give it a new webhook secret and key",
-            rotate_executor,
-            ("executors rotate db-runner",),
-            _name,
-        ),
-        Command(
-            "executors revoke",
-            "lock an executor out",
-            revoke_executor,
-            ("executors revoke db-runner",),
-            _name,
-        ),
+        Command("agents pause", "stop an agent from asking", pause, ("agents pause deployer",), named),
+        Command("agents resume", "let a paused agent ask again", resume, ("agents resume deployer",), named),
+        Command("agents rotate", "give an agent a new key", rotate_agent, ("agents rotate deployer",), named),
+        Command("agents revoke", "lock an agent out", revoke_agent, ("agents revoke deployer",), named),
+        *EXECUTORS,
     ),
 )

@@ -12,11 +12,11 @@ from argparse import ArgumentParser
 from dataclasses import replace
 
 from bot.app import Parts
-from bot.cli.agents import day
 from bot.cli.call import Call
 from bot.cli.parser import Command
 from bot.cli.reading import words
 from bot.cli.shown import lines_of
+from bot.cli.terminal import day
 from bot.core.action import code
 from bot.core.errors import OtherDigest, Unauthenticated
 from bot.core.terms import Actor, PersonName, RequestId, Surface

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from bot.cli.absent import COMMANDS as ABSENT
-from bot.cli.agents import day, keys_in_force
 from bot.cli.call import Call, operator
+from bot.cli.keys import keys_in_force
 from bot.cli.parser import Chapter, Command
 from bot.cli.reading import hours
+from bot.cli.terminal import day
 from bot.core.policy import Group
 from bot.core.terms import Change, Entry, EntryKind, KeyKind, Person, PersonName
 

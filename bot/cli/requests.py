@@ -6,12 +6,12 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bot.cli.agents import day
 from bot.cli.call import Call, operator
 from bot.cli.glass import COMMANDS as GLASS
 from bot.cli.parser import Chapter, Command
 from bot.cli.reading import count, words
 from bot.cli.shown import lines_of
+from bot.cli.terminal import day
 from bot.core.errors import Unknown
 from bot.core.terms import RequestId, State
 

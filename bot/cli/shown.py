@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from bot.cli.agents import day
-from bot.cli.terminal import literal
+from bot.cli.terminal import day, literal
 from bot.core.machine import tally
 from bot.core.terms import GlassBreak, Json, Request
 from bot.core.wire import redacted

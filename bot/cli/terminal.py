@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rich import box
 from rich.console import Console
@@ -105,3 +106,8 @@ class Terminal:
 
 def _one_line(text: str) -> str:
     return text.replace("\n", "⏎").replace("\t", " ")
+
+
+def day(at: datetime) -> str:
+    """Write an instant for a table."""
+    return f"{at:%Y-%m-%d %H:%M}Z"
