@@ -58,36 +58,51 @@ def install(
         public_url,
         development,
     )
-    door, lists, desk = Door(site, entering), Lists(site), Desk(site, reviewing)
-    trail, downloads, live = Trail(site), Downloads(site, auditing), Live(site, lists)
+    lists = Lists(site)
+    live = Live(site, lists)
     app.router.add_get("/", site.private(lists.inbox))
     app.router.add_get("/history", site.private(lists.history))
+    app.router.add_get("/events", site.private(live.events))
+    app.router.add_get("/static/{version}/{name}", site.public(static.serve))
+    _request_pages(app, site, reviewing, breaking)
+    _own_pages(app, site, absences, linking)
+    _log_pages(app, site, auditing)
+    _doors(app, site, entering)
+    app.middlewares.append(site.lost)
+    app.on_shutdown.append(live.close)
+
+
+def _request_pages(app: web.Application, site: Site, reviewing: Reviewing, breaking: Breaking) -> None:
+    desk = Desk(site, reviewing)
+    glass, deputies = Glass(site, breaking, desk), Deputies(site, reviewing, desk)
     app.router.add_get("/requests/{id}", site.private(desk.show))
     app.router.add_post("/requests/{id}", site.private(desk.review))
-    glass = Glass(site, breaking, desk)
     app.router.add_post("/requests/{id}/break-glass", site.private(glass.break_glass))
     app.router.add_post("/requests/{id}/glass-review", site.private(glass.review))
-    deputies, me, linkage = (
-        Deputies(site, reviewing, desk),
-        Me(site, absences, linking),
-        Linkage(site, linking),
-    )
     app.router.add_post("/requests/{id}/delegate", site.private(deputies.delegate))
+
+
+def _own_pages(app: web.Application, site: Site, absences: Absences, linking: Linking) -> None:
+    me, linkage = Me(site, absences, linking), Linkage(site, linking)
     app.router.add_get("/me", site.private(me.show))
     app.router.add_post("/me", site.private(me.change))
     app.router.add_get("/link", site.public(linkage.show))
     app.router.add_post("/link", site.private(linkage.open))
     app.router.add_post("/link/confirm", site.private(linkage.confirm))
+
+
+def _log_pages(app: web.Application, site: Site, auditing: Auditing) -> None:
+    trail, downloads = Trail(site), Downloads(site, auditing)
     app.router.add_get("/audit", site.private(trail.show))
     app.router.add_get("/audit/export", site.private(downloads.export))  # before what takes it for an id
     app.router.add_get("/audit/{id}", site.private(trail.of_request))
     app.router.add_get("/audit/{id}/proof", site.private(downloads.proof))
-    app.router.add_get("/events", site.private(live.events))
+
+
+def _doors(app: web.Application, site: Site, entering: Entering) -> None:
+    door = Door(site, entering)
     app.router.add_get("/enter", site.public(door.show))
     app.router.add_post("/enter", site.public(door.enter))
     app.router.add_post("/leave", site.private(door.leave))
-    app.router.add_get("/static/{version}/{name}", site.public(static.serve))
-    if development:
+    if site.development:
         app.router.add_post("/become", site.public(door.become))
-    app.middlewares.append(site.lost)
-    app.on_shutdown.append(live.close)
