@@ -29,7 +29,7 @@ from bot.services.delivering import Delivering, Outside
 from bot.settings import Settings
 from handlers import aap, api, problems
 from handlers import web as pages
-from handlers.api.health import install_health, install_metrics
+from handlers.api.health import install_health, install_metrics, patient
 from handlers.api.meters import Meters
 from handlers.executor import egress
 from handlers.executor.callback import Callbacks
@@ -95,7 +95,8 @@ async def surfaced(
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
         socket = _install_chats(app, made, renderer, teams, loops, examine)
-        checks, others = _checks(made, loops), _soft_checks(made, socket)
+        checks = {name: patient(check) for name, check in _checks(made, loops).items()}
+        others = _soft_checks(made, socket)
         install_health(app, checks, others)
         if (watchdog := made.settings.heartbeat_url) is not None:
             loops.heartbeat = Heartbeat(watchdog, {**checks, **others}, outward).beat

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from bot.app.readings import readings
+from handlers.api import health
 from handlers.api.health import Check, install_health, install_metrics
 from handlers.api.meters import Meters
 from tests.handlers.api.world import World
@@ -76,6 +79,38 @@ async def test_a_check_that_hangs_is_not_well() -> None:
 
     status, told = await ready({"database": hanging}, {})
     assert (status, told["checks"]) == (503, {"database": "failed: TimeoutError"})
+
+
+async def test_a_check_that_was_well_a_moment_ago_has_time_under_load_but_not_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = asyncio.Event()
+
+    async def waiting() -> None:
+        await held.wait()
+
+    monkeypatch.setattr(health, "CHECK_MAX", timedelta(seconds=0.1))
+    monkeypatch.setattr(health, "SLOW_MAX", timedelta(seconds=0.5))
+    check = {"database": health.patient(waiting)}
+    slow = {"database": "failed: TimeoutError"}
+    assert await health.problems(check) == slow  # it never was well
+    held.set()
+    assert await health.problems(check) == {"database": None}
+    held.clear()
+    assert await health.problems(check) == {"database": None}
+    await asyncio.sleep(0.5)
+    assert await health.problems(check) == slow
+
+
+async def test_a_check_that_says_what_is_wrong_is_given_no_time() -> None:
+    said: list[str | None] = [None, "the disk is full"]
+
+    async def saying() -> str | None:
+        return said.pop(0)
+
+    check = {"database": health.patient(saying)}
+    assert await health.problems(check) == {"database": None}
+    assert await health.problems(check) == {"database": "the disk is full"}
 
 
 async def test_answers_are_timed_by_route_and_outsiders_add_no_labels() -> None:
