@@ -24,13 +24,14 @@ IS_DUE = text("due_at IS NOT NULL")
 IS_ALERT = text("kind = 'alert'")  # few, but looked for among all that waits
 
 
-class Row(DeferredReflection, SQLModel, defer_build=True):
+class Row(DeferredReflection, SQLModel):
     """A row of ours, which declares its table and is never made: no mapper, no validator.
 
     Both libraries are told to build those later, which nobody asks for; at once, they took half of this
     module's time.
     """
 
+    model_config = {"defer_build": True}
     metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMES)
 
 

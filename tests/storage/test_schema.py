@@ -12,7 +12,8 @@ from typing import TypeVar
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection, inspect, make_url
+from sqlalchemy.orm.exc import UnmappedClassError
 
 from bot.core.errors import NotReady
 from storage import postgres as postgres_limits
@@ -20,7 +21,7 @@ from storage.postgres import postgres_engine
 from storage.schema import MIGRATIONS, backup, migrate, pending_migrations
 from storage.sqlite import WRITER, sqlite_engine
 from storage.store import open_store
-from storage.tables import METADATA
+from storage.tables import METADATA, Row
 from tests.fixtures.postgres import Postgres
 from tests.storage.values import a_request, asked, salt
 
@@ -175,6 +176,15 @@ async def test_a_socket_folder_may_stand_for_the_host(migrated_postgresql_url: s
     store = await open_store(f"postgresql://postgres@{folder}/{parsed.database}", salt=salt)
     assert await store.size() == 0
     await store.close()
+
+
+def test_a_row_declares_its_table_and_nothing_is_built_to_make_one() -> None:
+    rows = Row.__subclasses__()
+    assert len(rows) == len(METADATA.tables)
+    for row in rows:
+        assert not row.__pydantic_complete__
+        with pytest.raises(UnmappedClassError):
+            inspect(row)
 
 
 def test_the_schema_needs_nothing_newer_than_debians_sqlite() -> None:
