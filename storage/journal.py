@@ -20,7 +20,7 @@ from storage.writer import Writer
 _ENTRY = ENTRIES.c
 _MARK = CHECKPOINTS.c
 SEQUENCES_MAX = 500  # in one IN
-_SEALED = select(_ENTRY.sequence, _ENTRY.at, _ENTRY.request_id, _ENTRY.body, _ENTRY.leaf)
+_SEALED = select(_ENTRY.sequence, _ENTRY.kind, _ENTRY.at, _ENTRY.request_id, _ENTRY.body, _ENTRY.leaf)
 
 
 class LogStore:
@@ -110,7 +110,9 @@ class LogStore:
 
 
 def _sealed(rows: Sequence[Sequence[Any]]) -> list[Sealed]:
-    return [Sealed(row[0], row[1], row[2], _bytes(row[3]), _bytes(row[4])) for row in rows]  # as in `_SEALED`
+    return [  # as in `_SEALED`
+        Sealed(row[0], row[1], row[2], row[3], _bytes(row[4]), _bytes(row[5])) for row in rows
+    ]
 
 
 def _opening(row: Row[Any]) -> Opening:

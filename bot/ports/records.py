@@ -157,6 +157,7 @@ class Sealed:
     """An audit entry with its place in the log, the exact bytes of its leaf and the leaf's hash."""
 
     sequence: int
+    kind: str
     at: datetime
     request_id: RequestId | None
     body: bytes

@@ -193,8 +193,10 @@ def _require_columns(page: list[Sealed]) -> None:
         # In canonical JSON raw quotes stand only around names and values: these look-ups cannot be fooled.
         about = entry.body.find(b'"request_id":"')
         named = entry.body[about + 14 : entry.body.find(b'"', about + 14)].decode() if about >= 0 else None
+        # The kinds of entries have a dot; those of callers and keys, which stand further in, have none.
+        kind = f'"kind":"{entry.kind}"'.encode() if "." in entry.kind else b"not the kind of an entry"
         at = f'"at":"{entry.at.isoformat(timespec="microseconds")[:-6]}Z"'.encode()
-        if named != entry.request_id or at not in entry.body:
+        if named != entry.request_id or at not in entry.body or kind not in entry.body:
             raise LogBroken("its columns are not what it says", entry.sequence)
 
 

@@ -101,6 +101,27 @@ async def test_an_entry_rewritten_with_its_hash_is_noticed_at_the_start(world: W
     assert broken.value.sequence == 3
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "at = (SELECT max(at) FROM entries)",
+        "request_id = 'req_x'",
+        "kind = 'request.denied'",
+        "kind = 'agent'",
+    ],
+)
+async def test_a_column_that_says_other_than_its_entry_is_named(world: World, forged: str) -> None:
+    await approved_and_told(world)
+    await world.advance(minutes=1)
+    await world.agent.asks("db.migrate", env="prod", sql="SELECT 2", rows=1)
+    entries = await world.running.parts.store.entries(0, 100)
+    received = next(entry.sequence for entry in entries if entry.kind == "request.received")
+    await attack(world, f"UPDATE entries SET {forged} WHERE sequence = {received}")
+    with pytest.raises(LogBroken) as broken:
+        await world.audit()
+    assert broken.value.sequence == received
+
+
 async def test_from_a_log_that_was_cut_no_grant_leaves_by_callback_or_to_who_asks(world: World) -> None:
     await approved_and_told(world)
     size = await world.audit()
