@@ -29,7 +29,7 @@ class Me:
 
     async def show(self, _request: web.Request, visitor: Visitor) -> web.Response:
         """Show how one stands."""
-        return await self._page(visitor, None)
+        return await self._page(visitor, None, {})
 
     async def change(self, request: web.Request, visitor: Visitor) -> web.Response:
         """Do what one form of the page asks."""
@@ -42,7 +42,7 @@ class Me:
             return self._site.refused(refusal, visitor)
         except Refusal as refusal:
             await record.keep(request, refusal, visitor.actor())
-            return await self._page(visitor, refusal)
+            return await self._page(visitor, refusal, form if form.get("do") == "away" else {})
         return web.Response(status=303, headers=HEADERS | {"Location": "/me"})
 
     async def _do(self, form: Form, visitor: Visitor) -> None:
@@ -71,12 +71,14 @@ class Me:
             raise Unknown("You have linked no such account.")
         await self._linking.unlink(surface, account, visitor.actor())
 
-    async def _page(self, visitor: Visitor, refusal: Refusal | None) -> web.Response:
+    async def _page(self, visitor: Visitor, refusal: Refusal | None, away: Form) -> web.Response:
+        """Return the page; what was typed into `away` and refused still stands there."""
         standing = await self._absences.standing(visitor.name)
         values = {
             "standing": standing,
             "zone": standing.quiet.tz if standing.quiet else "UTC",
             "linked": await self._linking.linked(visitor.name),
+            "typed": {name: away.get(name, "") for name in ("until", "zone", "deputy")},
             "refusal": refusal,
         }
         return self._site.page("me", visitor, values, status(refusal) if refusal else 200)

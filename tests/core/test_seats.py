@@ -263,7 +263,7 @@ def test_another_approver_may_be_asked_and_is_one_voice() -> None:
 @pytest.mark.parametrize(
     ("deputy", "changes", "no"),
     [
-        ("ghost", {}, UnknownPerson),
+        ("ghost", {}, NotADeputy),
         (BO, {}, NotADeputy),
         (OWNER, {}, NotADeputy),
         (STRANGER, {}, NotADeputy),

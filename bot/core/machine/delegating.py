@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import effects
-from bot.core.errors import AlreadyAsked, AlreadyReviewed, NotADeputy, Unknown, UnknownPerson
+from bot.core.errors import AlreadyAsked, AlreadyReviewed, NotADeputy, Unknown
 from bot.core.machine.commands import Delegate, Reclaim
 from bot.core.machine.reviews import refuse_decided, refuse_nobody, refuse_outsider
 from bot.core.machine.states import grown
@@ -74,7 +74,7 @@ def _refuse_deputy(after: Request, new: Delegation, roster: Roster) -> None:
     """Raise unless the deputy may speak now that they are asked."""
     giver, deputy = new.giver, new.deputy
     if deputy not in roster.people:
-        raise UnknownPerson(f"There is no {deputy} in the directory.")
+        raise NotADeputy(f"There is no {deputy} in the directory.")
     if deputy == giver:
         raise NotADeputy("Nobody stands in for themselves.")
     if deputy in barred(after, roster):

@@ -110,6 +110,15 @@ async def test_who_cannot_stand_in_is_refused_on_the_page(ana: Browser, world: W
     assert "cannot stand in for you" in answer.text
 
 
+async def test_a_deputy_nobody_knows_is_named_and_what_was_typed_stays(ana: Browser, world: World) -> None:
+    fields = {"until": f"{world.parts.clock.now().year}-12-30T18:00", "zone": "Asia/Tokyo", "deputy": "zed"}
+    shown = await said(ana, do="away", **fields)
+    assert "zed is not in the directory" in shown
+    assert "This account belongs to nobody" not in shown
+    for text in fields.values():
+        assert f'value="{text}"' in shown
+
+
 async def test_an_account_is_linked_in_the_browser_that_opened_the_link(ana: Browser, world: World) -> None:
     token = await begun(world)
     assert "Look at the account" in (await ana.get("/link")).text
