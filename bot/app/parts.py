@@ -24,7 +24,7 @@ from bot.services.knowing import Knowing
 from bot.services.linking import Linking
 from bot.services.provisioning import Provisioning
 from bot.services.refusing import Refusing
-from bot.services.reviewing import Breaking, Reviewing, Turn
+from bot.services.reviewing import Breaking, Judging, Reviewing
 from bot.services.sweeping import Sweeping
 from bot.services.viewing import Viewing
 from bot.services.withdrawing import Withdrawing
@@ -108,11 +108,10 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
     keys = Keys.open(settings.keys, public_url, clock)
     workspaces = _workspaces(settings, clock, store, keys)
     usergroups = _usergroups(workspaces, clock)
-    gate = egress.anywhere if settings.egress_allow_private else egress.outward
-    feeds = Feeds(settings.policy, lambda: egress.session(gate), clock)
+    feeds = _feeds(settings, clock)
     policies = PolicyFolder(settings.policy, compile_condition, clock, usergroups, feeds)
     trust, refusing = LogTrust(), Refusing(store, clock)
-    turn = Turn(store, policies, clock, refusing)
+    judging = Judging(store, policies, clock, refusing)
     return Parts(
         settings=settings,
         public_url=public_url,
@@ -129,8 +128,8 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         knowing=Knowing(store, policies, clock),
         refusing=refusing,
         intake=Intake(store, policies, clock, ids, keys),
-        reviewing=Reviewing(store, turn),
-        breaking=Breaking(policies, turn),
+        reviewing=Reviewing(store, judging),
+        breaking=Breaking(policies, judging),
         viewing=Viewing(store, policies, clock),
         granting=Granting(store, policies, clock, trust, refusing),
         sweeping=Sweeping(store, policies, clock),
@@ -154,12 +153,15 @@ async def _migrated(settings: Settings) -> None:
     await migrate(url)
 
 
+def _feeds(settings: Settings, clock: Clock) -> Feeds:
+    gate = egress.anywhere if settings.egress_allow_private else egress.outward
+    return Feeds(settings.policy, lambda: egress.session(gate), clock)
+
+
 def _workspaces(settings: Settings, clock: Clock, store: DatabaseStore, keys: Keys) -> Workspaces | None:
     if settings.slack_bot_token is not None:
-        from handlers.slack import (
-            TheOne,
-            Workspace,
-        )  # its libraries take a quarter of a second, and many installs have no Slack
+        # Its libraries take a quarter of a second, and many installs have no Slack.
+        from handlers.slack import TheOne, Workspace
 
         return TheOne(Workspace(settings.slack_bot_token.get_secret_value(), settings.slack_api_url, clock))
     if settings.slack_client_id is None or settings.slack_client_secret is None:

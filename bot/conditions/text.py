@@ -33,7 +33,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Checked:
     """A condition as the engine gets it.
 
     `used` are the variables it names, each as the engine and as the caller calls it; `walks` says whether it
@@ -45,14 +45,14 @@ class Text:
     walks: bool
 
 
-def read_condition(text: str, variables: Mapping[str, str]) -> Text:
+def read_condition(text: str, variables: Mapping[str, str]) -> Checked:
     """Return the condition in the engine's words; raises `ConditionError` for what it may not say."""
     if len(text) > LENGTH_MAX:
         raise ConditionError(f"a condition has at most {LENGTH_MAX} characters")
     tokens = [token for token in _tokens(text) if token.kind != "space"]
     _check_names(text, tokens, variables)
     walks = _check_walks(text, tokens)
-    return Text(_aliased(text, tokens), _used(tokens, variables), walks)
+    return Checked(_aliased(text, tokens), _used(tokens, variables), walks)
 
 
 def _tokens(text: str) -> Iterator[Token]:

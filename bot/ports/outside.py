@@ -60,10 +60,22 @@ class Place:
 class Notifier(Protocol):
     """One surface's outgoing half. Each verb raises only `Later`, `Never` or `Unsure`."""
 
-    async def find(self, address: str, person: PersonName | None) -> Place: ...
-    async def post(self, card: Card, place: Place) -> Posted: ...
-    async def seek(self, request_id: RequestId, place: Place) -> Posted | None: ...
-    async def update(self, card: Card, posted: Posted) -> Posted: ...
+    async def find(self, address: str, person: PersonName | None) -> Place:
+        """Return the place behind an address: a person's own chat, or without `person` a shared one."""
+        ...
+
+    async def post(self, card: Card, place: Place) -> Posted:
+        """Post a card; after `Unsure`, whether it stands there is for `seek` to say."""
+        ...
+
+    async def seek(self, request_id: RequestId, place: Place) -> Posted | None:
+        """Return our card of that request if it stands there already, posted before a crash or a timeout."""
+        ...
+
+    async def update(self, card: Card, posted: Posted) -> Posted:
+        """Bring a card up to date; raises `Missing` when somebody deleted it."""
+        ...
+
     async def round_up(
         self, lines: Sequence[RoundupLine], leader: RequestId, place: Place, posted: Posted | None
     ) -> Posted:
@@ -78,16 +90,21 @@ class Notifier(Protocol):
         """
         ...
 
-    async def reply(self, text: str, posted: Posted) -> None: ...
-    async def tell(self, text: str, place: Place) -> None: ...
+    async def reply(self, text: str, posted: Posted) -> None:
+        """Add a line to a card's thread."""
+        ...
+
+    async def tell(self, text: str, place: Place) -> None:
+        """Say a line by itself."""
+        ...
 
 
 class Caller(Protocol):
     """Sends a signed callback. Raises only `Later`, `Never`, `Unsure`, and `Gone` for a 410."""
 
-    async def call(
-        self, executor: Executor, callback: Callback, request: Request, grant: str | None
-    ) -> None: ...
+    async def call(self, executor: Executor, callback: Callback, request: Request, grant: str | None) -> None:
+        """Tell an executor of a request once; a return means that it took it."""
+        ...
 
 
 class Gone(Exception):

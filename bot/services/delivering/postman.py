@@ -88,9 +88,7 @@ class Delivering:
             await verb(row)
         except Full as full:
             self._full[row.send.address] = self.outside.clock.now() + full.after
-            await self.outside.store.put_back(
-                row, row.send.due_at
-            )  # so it stays the first of those that wait
+            await self.outside.store.put_back(row, row.send.due_at)  # it stays the first of those that wait
         except Turn as turn:
             await self.outside.store.put_back(row, self.outside.clock.now() + turn.after)
         except Shut as shut:
@@ -102,7 +100,7 @@ class Delivering:
                 # A line said twice is worse than one that may be missing; the card shows what counts.
                 await self.outside.store.finish(row, None)
             else:
-                # Looked for before it is posted again: see `Cards`.
+                # Looked for before it is posted again: see `sheets`.
                 await self._again(row, f"not known whether it arrived: {unsure}", timedelta(0))
         except Gone:
             await Callbacks(self.outside).disable(row)

@@ -8,7 +8,7 @@ from bot.core.machine import BreakGlass, ReviewGlass
 from bot.core.policy import denies, frozen_by
 from bot.core.terms import Actor, Digest, EntryKind, PersonName, Request, RequestId
 from bot.ports import Policies
-from bot.services.reviewing.turn import Making, Situation, Turn
+from bot.services.reviewing.judging import Judging, Making, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Breaking:
     """A person's own act in an emergency, and what an admin says of it afterwards."""
 
     policies: Policies
-    turn: Turn
+    judging: Judging
 
     async def break_glass(
         self,
@@ -50,7 +50,7 @@ class Breaking:
                 shown=at.shown(),
             )
 
-        return await self._taken(request_id, "break", broken, by)
+        return await self._judged(request_id, "break", broken, by)
 
     async def review(
         self, request_id: RequestId, person: PersonName, proper: bool, words: str, by: Actor
@@ -62,7 +62,7 @@ class Breaking:
             admin = known is not None and known.admin
             return ReviewGlass(person, proper, words, admin, at.roster, by)
 
-        return await self._taken(request_id, "review", reviewed, by)
+        return await self._judged(request_id, "review", reviewed, by)
 
-    async def _taken(self, request_id: RequestId, what: str, command: Making, by: Actor) -> Request:
-        return await self.turn.taken(request_id, what, command, by, EntryKind.GLASS_REFUSED)
+    async def _judged(self, request_id: RequestId, what: str, command: Making, by: Actor) -> Request:
+        return await self.judging.judged(request_id, what, command, by, EntryKind.GLASS_REFUSED)

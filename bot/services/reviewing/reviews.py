@@ -9,7 +9,7 @@ from bot.core.errors import Refusal
 from bot.core.machine import Decide, Delegate, Inquire, Looking, React, Reclaim
 from bot.core.terms import Actor, Digest, EntryKind, PersonName, Request, RequestId, Verdict
 from bot.ports import Form, Posted, Store
-from bot.services.reviewing.turn import Making, Situation, Turn
+from bot.services.reviewing.judging import Judging, Making, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Reviewing:
     """Approve, deny, comment, ask, look, delegate."""
 
     store: Store
-    turn: Turn
+    judging: Judging
 
     async def decide(
         self,
@@ -38,7 +38,7 @@ class Reviewing:
         def decided(at: Situation) -> Decide:
             return Decide(person, verdict, reason, digest, complete, at.roster, by, at.shown())
 
-        return await self._taken(request_id, verdict.value, decided, by)
+        return await self._judged(request_id, verdict.value, decided, by)
 
     async def held(self, standing: Sequence[Posted]) -> tuple[Request, bool]:
         """Return whose card a message is, and whether it is, and always was, of that request alone.
@@ -61,31 +61,31 @@ class Reviewing:
             decide = Decide(person, verdict, None, digest, complete, at.roster, by, at.shown())
             return React(decide, held[1])
 
-        return await self._taken(held[0].id, verdict.value, reacted, by)
+        return await self._judged(held[0].id, verdict.value, reacted, by)
 
     async def ask(self, request_id: RequestId, person: PersonName, text: str, by: Actor) -> Request:
         """Put a person's question to the agent; raises the `Refusal`, after its audit entry."""
-        return await self._taken(request_id, "question", lambda at: Inquire(person, text, at.roster, by), by)
+        return await self._judged(request_id, "question", lambda at: Inquire(person, text, at.roster, by), by)
 
     async def look(self, request_id: RequestId, person: PersonName, by: Actor) -> Request:
         """Let reminders wait for an approver who reads; raises the `Refusal`, after its audit entry."""
-        return await self._taken(request_id, "look", lambda at: Looking(person, at.roster, by), by)
+        return await self._judged(request_id, "look", lambda at: Looking(person, at.roster, by), by)
 
     async def delegate(
         self, request_id: RequestId, person: PersonName, deputy: PersonName, by: Actor
     ) -> Request:
         """Let somebody decide in an approver's place, here; raises the `Refusal`, after its audit entry."""
-        return await self._taken(
+        return await self._judged(
             request_id, "delegate", lambda at: Delegate(person, deputy, at.roster, by), by
         )
 
     async def reclaim(self, request_id: RequestId, person: PersonName, by: Actor) -> Request:
         """Take back what an approver asked of somebody; raises the `Refusal`, after its audit entry."""
-        return await self._taken(request_id, "reclaim", lambda at: Reclaim(person, at.roster, by), by)
+        return await self._judged(request_id, "reclaim", lambda at: Reclaim(person, at.roster, by), by)
 
     async def turned_away(self, request: Request, what: str, refusal: Refusal, by: Actor) -> None:
         """Put on record that somebody's act on a request was refused; `by.name` is empty for a stranger."""
-        await self.turn.refused(request, what, refusal, by, EntryKind.REVIEW_REFUSED)
+        await self.judging.refused(request, what, refusal, by, EntryKind.REVIEW_REFUSED)
 
-    async def _taken(self, request_id: RequestId, what: str, command: Making, by: Actor) -> Request:
-        return await self.turn.taken(request_id, what, command, by, EntryKind.REVIEW_REFUSED)
+    async def _judged(self, request_id: RequestId, what: str, command: Making, by: Actor) -> Request:
+        return await self.judging.judged(request_id, what, command, by, EntryKind.REVIEW_REFUSED)

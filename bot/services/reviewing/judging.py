@@ -35,7 +35,7 @@ Making = Callable[[Situation], Command]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Judging:
     """Has the machine judge a person's act; what it refuses goes on record."""
 
     store: Store
@@ -43,7 +43,7 @@ class Turn:
     clock: Clock
     refusals: Refusals
 
-    async def taken(
+    async def judged(
         self, request_id: RequestId, what: str, command: Making, by: Actor, otherwise: EntryKind
     ) -> Request:
         """Commit what comes of a command, and return the request as it now stands.
