@@ -150,7 +150,7 @@ class Cards:
         stamp: str,
         shown: Entry,
     ) -> None:
-        posted = await put(sheet, row, person, stand.posted)
+        posted = await put(sheet, row, person, stand.posted, self.outside.clock)
         if stamp != stand.stamp:
             # Not one with what follows: after a crash in between, the message is written once more.
             await self.outside.store.put_stamp(stand.leader, row.send.address, stamp)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
 from bot.core.card import Card, RoundupLine
 from bot.core.terms import PersonName, RequestId, State
-from bot.ports import Claimed, Full, Missing, Notifier, Place, Posted, Turn
+from bot.ports import Claimed, Clock, Full, Missing, Notifier, Place, Posted, Turn
+
+SENDING = timedelta(seconds=15)  # longer than a call of any surface takes
 
 
 class Sheet(Protocol):
@@ -73,9 +76,12 @@ class RoundupSheet:
         return await self.notifier.round_up(self.lines, self.request_id, place, posted)
 
 
-async def put(sheet: Sheet, row: Claimed, person: PersonName | None, posted: Posted | None) -> Posted:
+async def put(
+    sheet: Sheet, row: Claimed, person: PersonName | None, posted: Posted | None, clock: Clock
+) -> Posted:
     """Put a sheet up where the row says, or bring the one that stands up to date; return what stands."""
     if posted is not None:
+        _require_lease(row, clock)
         try:
             return _at(await sheet.renew(posted), row.send.address)
         except Missing:
@@ -83,21 +89,33 @@ async def put(sheet: Sheet, row: Claimed, person: PersonName | None, posted: Pos
             if not sheet.waits():
                 return posted
     try:
-        return _at(await _put_up(sheet, row, person, posted), row.send.address)
+        return _at(await _put_up(sheet, row, person, posted, clock), row.send.address)
     except Full as full:
         if posted is None:
             raise
         raise Turn(full.after, str(full)) from full  # as a change it would be tried at once again
 
 
-async def _put_up(sheet: Sheet, row: Claimed, person: PersonName | None, posted: Posted | None) -> Posted:
+async def _put_up(
+    sheet: Sheet, row: Claimed, person: PersonName | None, posted: Posted | None, clock: Clock
+) -> Posted:
     place = await sheet.notifier.find(row.send.address, person)
     if row.attempts > 1:  # this one counts too
         # It may stand there since before a crash or a lost answer.
         found = await sheet.notifier.seek(sheet.request_id, place)
         if found is not None and (posted is None or found.message != posted.message):
             return await sheet.renew(_at(found, row.send.address))
+    _require_lease(row, clock)
     return await sheet.post(place)
+
+
+def _require_lease(row: Claimed, clock: Clock) -> None:
+    """Refuse to send what may be another's by the time that it arrives: our process stood still for a while.
+
+    The other posts it; ours would be a second card, or show again how things stood then.
+    """
+    if clock.now() >= row.lease_until - SENDING:
+        raise Turn(timedelta(0), "it slept over its lease")
 
 
 def _at(posted: Posted, address: str) -> Posted:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from bot.core.terms import OutboxKind
+from bot.ports import Claimed
+from bot.services.delivering import LEASE
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import BOT_USER, Conversation, Fault
 from tests.handlers.slack.conftest import OUTCOME
@@ -71,6 +74,38 @@ async def test_after_no_clear_answer_one_card_stands(world: World, slack: FakeSl
     [request] = await ask(world)
     await world.advance(seconds=5)
     assert standing(slack) == [request["id"]]
+
+
+async def claimed_by_who_sleeps(world: World) -> Claimed:
+    """Claim the next card, as a process does that then stands still for as long as its lease is."""
+    claimed = await world.running.parts.store.claim(world.clock.now(), 10, LEASE, {})
+    [card] = [row for row in claimed if row.send.kind is OutboxKind.SHOW]
+    world.clock.advance(LEASE)
+    return card
+
+
+async def test_who_slept_over_the_lease_posts_nothing_for_it_is_anothers_by_now(
+    world: World, slack: FakeSlack
+) -> None:
+    request = await world.agent.asks("db.migrate", env="prod", sql="SELECT 1", rows=3)
+    asleep = await claimed_by_who_sleeps(world)
+    await world.running.delivering._send(asleep)
+    assert standing(slack) == []
+    await world.settle()
+    assert standing(slack) == [request["id"]]
+
+
+async def test_who_slept_over_the_lease_shows_no_older_state_again(world: World, slack: FakeSlack) -> None:
+    [request] = await ask(world)
+    await (await world.person("ana")).approves(request)
+    asleep = await claimed_by_who_sleeps(world)
+    await world.running.delivering._send(asleep)
+    [card] = slack.channel("#ops").cards()
+    assert "Approve" in card.buttons
+    await world.settle()
+    [card] = slack.channel("#ops").cards()
+    assert "Approve" not in card.buttons
+    seen(slack)
 
 
 async def test_while_slack_is_down_for_an_hour_cards_wait_and_come_up_as_they_are_by_then(
