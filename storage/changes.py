@@ -9,12 +9,12 @@ from typing import Any
 from bot.core.errors import Refusal, Stale
 from bot.core.people import open_delegations
 from bot.core.policy import parts
-from bot.core.terms import Change, OutboxKind, PersonName, Request, Send, State
+from bot.core.terms import Change, OutboxKind, PersonName, Request, RequestId, Send, State
 from bot.ports import Committed
-from storage.mail import Posting, queue, queue_alerts
+from storage.batch import Question
+from storage.mail import Cards, Posting, card_questions, queue, queue_alerts
 from storage.rows import document
-from storage.standing import CALLBACKS_COUNTER, Standing, instant_of, told_counter
-from storage.statements import add, drop, put, save, skip
+from storage.standing import CALLBACKS_COUNTER, Standing, instant_of, questions, told_counter
 from storage.tables import CALLBACKS, COUNTERS, REQUESTS, REVIEWS, USES, WAITS
 from storage.transaction import Transaction
 
@@ -32,9 +32,28 @@ def prepare(change: Change) -> Prepared:
     return Prepared(change, b"" if change.after is None else document(change.after))
 
 
+def asked(group: Sequence[Prepared]) -> list[Question]:
+    """Return what is to be known of a group when it is applied."""
+    changes = [one.change for one in group]
+    return [*questions(changes), *card_questions(_renewed(changes))]
+
+
+def _renewed(changes: Sequence[Change]) -> list[RequestId]:
+    """Return the requests of which a card may wait or stand already."""
+    return [
+        change.after.id
+        for change in changes
+        if change.after is not None
+        and change.expected is not None
+        and any(send.kind is OutboxKind.SHOW for send in change.sends)
+    ]
+
+
 def apply_changes(held: Transaction, group: Sequence[Prepared]) -> list[Committed | Exception]:
-    """Write those of the group that win; tell each what came of it."""
-    standing = Standing(held.connection, [one.change for one in group])
+    """Write those of the group that win, by what the transaction `asked`; tell each what came of it."""
+    versions, keys, counters, shows, posted = held.found
+    changes = [one.change for one in group]
+    standing = Standing(held.connection, changes, versions, keys, counters)
     answers: list[Committed | Exception] = []
     winners: list[Prepared] = []
     for one in group:
@@ -46,11 +65,11 @@ def apply_changes(held: Transaction, group: Sequence[Prepared]) -> list[Committe
         answers.append(answer)
         if not answer.replayed:
             winners.append(one)
-    _write(held, winners, standing)
+    _write(held, winners, standing, Cards(shows, posted))
     return answers
 
 
-def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -> None:
+def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing, cards: Cards) -> None:
     _write_requests(held, winners)
     _write_reviews_and_waits(held, [one.change for one in winners])
     postings = [
@@ -64,15 +83,15 @@ def _write(held: Transaction, winners: Sequence[Prepared], standing: Standing) -
             queue_alerts(
                 held, _about(one.change), [s for s in one.change.sends if s.kind is OutboxKind.ALERT]
             )
-    queue(held, postings + _write_callbacks(held, winners, standing))
+    queue(held, postings + _write_callbacks(held, winners, standing), cards)
     uses = [
         {"rule": use.rule, "bucket": use.bucket, "at": instant_of(one.change)}
         for one in winners
         for use in one.change.uses
     ]
-    add(held.connection, USES, uses)
+    held.batch.add(USES, uses)
     moved = standing.counters.items() - standing.before.items()
-    put(held.connection, COUNTERS, [{"name": name, "value": value} for name, value in moved])
+    held.batch.put(COUNTERS, [{"name": name, "value": value} for name, value in moved])
     for one in winners:
         for entry in one.change.entries:
             held.ledger.append(entry)
@@ -94,15 +113,15 @@ def _write_requests(held: Transaction, winners: Sequence[Prepared]) -> None:
         after = one.change.after
         if after is None:
             continue
-        held.changed.add(after.id)
+        held.changed[after.id] = after
         if after.due_at is not None:
             held.will_tick(after.due_at)
         if one.change.expected is None:
             new.append(_new_row(after, one))
         else:
             saved.append(_saved_row(after, one))
-    add(held.connection, REQUESTS, new)
-    save(held.connection, REQUESTS, saved)  # `Standing` has compared the versions, under the lock
+    held.batch.add(REQUESTS, new)
+    held.batch.save(REQUESTS, saved)  # `Standing` has compared the versions, under the lock
 
 
 def _new_row(after: Request, one: Prepared) -> dict[str, Any]:
@@ -137,11 +156,10 @@ def _saved_row(after: Request, one: Prepared) -> dict[str, Any]:
 def _write_reviews_and_waits(held: Transaction, winners: Sequence[Change]) -> None:
     """Bring the search rows in line with the documents."""
     saved = [change.after.id for change in winners if change.after and change.expected is not None]
-    if saved:
-        drop(held.connection, "DELETE FROM waits WHERE request_id IN ({keys})", saved)
+    held.batch.drop(WAITS, "DELETE FROM waits WHERE request_id IN ({keys})", saved)
     requests = [change.after for change in winners if change.after is not None]
-    skip(held.connection, REVIEWS, [row for request in requests for row in _review_rows(request)])
-    add(held.connection, WAITS, [row for request in requests for row in _wait_rows(request)])
+    held.batch.skip(REVIEWS, [row for request in requests for row in _review_rows(request)])
+    held.batch.add(WAITS, [row for request in requests for row in _wait_rows(request)])
 
 
 def _review_rows(request: Request) -> list[dict[str, Any]]:
@@ -201,5 +219,5 @@ def _write_callbacks(held: Transaction, winners: Sequence[Prepared], standing: S
             }
         )
         tells.append(Posting(after.id, Send(OutboxKind.TELL, f"executor:{executor}", at, kind.value), number))
-    add(held.connection, CALLBACKS, rows)
+    held.batch.add(CALLBACKS, rows)
     return tells

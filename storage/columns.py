@@ -34,6 +34,30 @@ def plain(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "␀")
 
 
+Looked = str | int | datetime  # what a few rows are looked for by
+
+
+def on_sqlite(key: Looked) -> str | int | None:
+    """Return a key as SQLite's driver takes it."""
+    if isinstance(key, str):
+        return plain(key)
+    return microseconds(key) if isinstance(key, datetime) else key
+
+
+def on_postgresql(key: Looked) -> Looked | None:
+    """Return a key as PostgreSQL's driver takes it."""
+    if isinstance(key, str):
+        return plain(key)
+    return aware(key) if isinstance(key, datetime) else key
+
+
+def instant(held: datetime | int | None) -> datetime | None:
+    """Return an instant that either database held."""
+    if held is None:
+        return None
+    return held.astimezone(UTC) if isinstance(held, datetime) else EPOCH + int(held) * MICROSECOND
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware instant in UTC: `timestamptz` on PostgreSQL, microseconds since 1970 on SQLite."""
 
@@ -51,11 +75,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read."""
-        if value is None:
-            return None
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
-        return EPOCH + int(value) * MICROSECOND
+        return instant(value)
 
 
 class Line(TypeDecorator[str]):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, make_url
 
+from storage.columns import Looked
 from storage.sqlite import SqliteDatabase
 
 T = TypeVar("T")
@@ -21,6 +22,10 @@ class Database(Protocol):
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query."""
+        ...
+
+    async def look(self, query: str, *keys: Looked) -> Sequence[Sequence[Any]]:
+        """Return the few rows that a query selects, in which `{}` stands for each key."""
         ...
 
     def glance(self, statement: str) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import await_only
 
 from storage.faults import DriverFault
@@ -22,14 +23,27 @@ def driving() -> Iterator[None]:
         raise DriverFault(error) from error
 
 
+async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """Return asyncpg's own connection."""
+    held: asyncpg.Connection = (await connection.get_raw_connection()).driver_connection
+    return held
+
+
 def fetched(connection: Connection, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    """Run a statement; SQLAlchemy has begun the transaction with the first one, the log's lock."""
+    """Run a statement in the transaction that is open."""
     driver: Any = connection.connection.driver_connection
+    with speaking(driver):
+        rows: Sequence[Sequence[Any]] = await_only(driver.fetch(sql, *values))
+    return rows
+
+
+@contextmanager
+def speaking(driver: asyncpg.Connection) -> Iterator[None]:
+    """Turn what the driver raises, its refusal of a connection that the server left among it, into ours."""
     try:
         with driving():
-            rows: Sequence[Sequence[Any]] = await_only(driver.fetch(sql, *values))
+            yield
     except asyncpg.InterfaceError as error:
         if driver.is_closed():
             raise ConnectionError(str(error)) from error
         raise
-    return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from weakref import WeakSet
@@ -11,7 +11,7 @@ from weakref import WeakSet
 import structlog
 from sqlalchemy import Connection, select
 
-from bot.core.terms import RequestId
+from bot.core.terms import Request, RequestId
 from storage.database import Database
 from storage.faults import FAULTS
 from storage.tables import ENTRIES, HEAD
@@ -24,16 +24,22 @@ class OneWatch:
 
     def __init__(self) -> None:
         """Nothing has changed yet."""
-        self.event = asyncio.Event()
+        self.after: Request | None = None
+        self._event = asyncio.Event()
+
+    def wake(self, after: Request | None) -> None:
+        """Tell of a commit, and how it left the request; None where that is to be read."""
+        self.after = after
+        self._event.set()
 
     async def changed(self, timeout: timedelta) -> bool:
         """Wait for the next commit of that request; False when the time was up first."""
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                await self.event.wait()
+                await self._event.wait()
         except TimeoutError:
             return False
-        self.event.clear()
+        self._event.clear()
         return True
 
 
@@ -92,7 +98,7 @@ class Hub:
         self._feeds.add(feed)
         return feed
 
-    def committed(self, first: int, size: int, changed: Collection[RequestId]) -> None:
+    def committed(self, first: int, size: int, changed: Mapping[RequestId, Request]) -> None:
         """Wake those whom our own commit of the entries from `first` to `size` concerns."""
         if first == self._seen:
             self._seen = size  # else others' entries lie between, and the tail reads on from where it was
@@ -113,15 +119,15 @@ class Hub:
         if size <= seen:
             return
         if self._watches or self._feeds:
-            self._wake(await self._database.read(_changed_between(seen, size)))
+            self._wake(dict.fromkeys(await self._database.read(_changed_between(seen, size))))
         self._seen = max(self._seen, size)
 
-    def _wake(self, changed: Collection[RequestId]) -> None:
+    def _wake(self, changed: Mapping[RequestId, Request | None]) -> None:
         if not changed:
             return
-        for request_id in self._watches.keys() & changed:
+        for request_id in self._watches.keys() & changed.keys():
             for watch in self._watches[request_id]:
-                watch.event.set()
+                watch.wake(changed[request_id])
         for feed in self._feeds:
             feed.add(changed)
 

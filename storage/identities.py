@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select, update
 
 from bot.core.errors import NotReady, Stale, Unknown
-from bot.core.terms import Entry, Key, PersonName, Registry
+from bot.core.terms import Entry, Key, PersonName, Registry, Request, RequestId
 from bot.ports import Link, RegistryEdit, Session
 from storage.database import Database
 from storage.faults import reaching
@@ -24,6 +24,7 @@ from storage.rows import (
     read_key,
     read_linked,
     read_quiet,
+    read_request,
 )
 from storage.statements import add, find, put
 from storage.tables import (
@@ -44,6 +45,7 @@ from storage.writer import Writer
 
 TRIES = 8  # an edit is stale only when another one won, so somebody always gets on
 _VERSION = "SELECT version FROM registry_head"
+_REQUEST_AND_VERSION = "SELECT document, (SELECT version FROM registry_head) FROM requests WHERE id = {}"
 
 
 class IdentityStore:
@@ -64,14 +66,30 @@ class IdentityStore:
             self._next_read = asyncio.create_task(self._read_after(self._reading))
         return await asyncio.shield(self._next_read)
 
+    async def with_registry(self, request_id: RequestId) -> tuple[Request, Registry]:
+        """Return a request and the registry, both by a read that began after the call."""
+        with reaching():
+            found = await self._database.look(_REQUEST_AND_VERSION, request_id)
+        if not found:
+            raise Unknown
+        ((document, version),), held = found, self._registry
+        request = read_request(document)
+        if held is not None and held.version == version:
+            return request, held
+        return request, await self.registry()
+
     async def _read_after(self, running: asyncio.Task[Registry] | None) -> Registry:
         if running is not None:
             await asyncio.wait([running])
         self._reading, self._next_read = self._next_read, None
         with reaching():
-            while self._registry is None or self._registry.version != await self._database.read(_version):
+            while self._registry is None or self._registry.version != await self._seen_version():
                 self._registry = await self._database.read(_whole_registry)
         return self._registry
+
+    async def _seen_version(self) -> int | None:
+        found = await self._database.look(_VERSION)
+        return int(found[0][0]) if found else None
 
     async def edit(self, edit: RegistryEdit) -> None:
         """Insert or replace parts of the registry."""

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from bot.core.log import Tree, commit, leaf_hash, seal
 from bot.core.terms import ActorKind, Entry
-from storage.statements import add, run
-from storage.tables import ENTRIES, PRIVATE
+from storage.batch import Batch, Question
+from storage.statements import Write
+from storage.tables import ENTRIES, HEAD, PRIVATE
 
 CHANNEL = "assent_log"
 VERSION = 1  # of an entry's members
 NOTHING: dict[str, str] = {}
 NAMES = frozenset({"person", "giver", "deputy"})  # private fields that name whose they are
 PERSONAL = (ActorKind.PERSON, ActorKind.OPERATOR)  # whose name and account can be erased
-_LOCK = "SELECT frontier FROM log_head"  # on SQLite BEGIN IMMEDIATE has taken the lock before
-_LOCK_ROW = "SELECT frontier FROM log_head FOR UPDATE"
+END = Question("SELECT frontier FROM log_head", ())  # asked under the lock that the transaction began with
 _MOVE = "UPDATE log_head SET size = ?, frontier = ?"
 _MOVE_AND_TELL = "UPDATE log_head SET size = $1, frontier = $2 RETURNING pg_notify($3, '')"
 
@@ -27,15 +25,13 @@ Salt = Callable[[], bytes]
 
 
 class Ledger:
-    """The log from the taking of its lock to the end of the transaction."""
+    """The log as a transaction that holds its lock found it, and what is appended until its end."""
 
-    def __init__(self, connection: Connection, salt: Salt) -> None:
-        """Take the lock, which every writer of every process takes first."""
-        self._connection = connection
+    def __init__(self, frontier: bytes, batch: Batch, salt: Salt) -> None:
+        """Begin at the log's end, which nobody else moves before ours."""
+        self._batch = batch
         self._salt = salt
-        self._on_postgresql = connection.dialect.name == "postgresql"
-        lock = _LOCK_ROW if self._on_postgresql else _LOCK
-        self._tree = Tree.from_bytes(connection.exec_driver_sql(lock).scalar_one())
+        self._tree = Tree.from_bytes(frontier)
         self._entries: list[dict[str, Any]] = []
         self._private: list[dict[str, Any]] = []
 
@@ -60,17 +56,18 @@ class Ledger:
         )
 
     def write(self) -> None:
-        """Write what was appended, and the log's new end."""
+        """Put what was appended into the batch, and the log's new end."""
         if not self._entries:
             return
         self._tree = self._tree.extend(entry["leaf"] for entry in self._entries)
-        add(self._connection, ENTRIES, self._entries)
-        add(self._connection, PRIVATE, self._private)
+        self._batch.add(ENTRIES, self._entries)
+        self._batch.add(PRIVATE, self._private)
         end = (self._tree.size, self._tree.to_bytes())
-        if self._on_postgresql:  # the notice goes out with the commit, once however many entries there are
-            run(self._connection, _MOVE_AND_TELL, (*end, CHANNEL))
+        if self._batch.dialect == "postgresql":
+            # The notice goes out with the commit, once however many entries there are.
+            self._batch.take(Write(HEAD.name, _MOVE_AND_TELL, (*end, CHANNEL)))
         else:
-            run(self._connection, _MOVE, end)
+            self._batch.take(Write(HEAD.name, _MOVE, end))
         self._entries, self._private = [], []
 
     def _fields(self, entry: Entry, sequence: int) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.core.terms import OutboxKind, Send
+from storage.batch import Question, find_each
 from storage.columns import MICROSECOND, microseconds
-from storage.statements import add, find, put, save
+from storage.statements import find
 from storage.tables import COUNTERS, IS_ALERT, OUTBOX
 from storage.transaction import Transaction
 
 TOLD_EVERY = timedelta(hours=1)
 Lane = tuple[str | None, str]  # a request's cards at one address are sent one after another
+Rows = Sequence[Sequence[Any]]
 
 
 class Rank(IntEnum):
@@ -39,12 +41,16 @@ class Posting:
     is_over: bool = False  # nobody can decide about it any more
 
 
-def queue(held: Transaction, postings: Sequence[Posting]) -> None:
-    """Queue what is to be sent; a card that waits to be shown already is not queued again."""
+def queue(held: Transaction, postings: Sequence[Posting], cards: Cards | None = None) -> None:
+    """Queue what is to be sent; a card that waits to be shown already is not queued again.
+
+    `cards` are those of the requests that it is about; None when they are still to be read.
+    """
     if not postings:
         return
-    known = _known(postings)
-    (waiting, tried), standing = _waiting_shows(held, known), _standing(held, known)
+    if cards is None:
+        cards = Cards(*find_each(held.connection, card_questions(_known(postings))))
+    waiting, tried, standing = cards.waiting, cards.tried, cards.standing
     new: dict[object, dict[str, Any]] = {}
     again: list[dict[str, Any]] = []
     for number, posting in enumerate(postings):
@@ -59,8 +65,8 @@ def queue(held: Transaction, postings: Sequence[Posting]) -> None:
             row = outbox_row(posting, stands=lane in standing)
             row["attempts"] = tried.get(lane, 0) if shows else 0  # then it is looked for before it is posted
             new.setdefault(lane if shows else number, row)
-    add(held.connection, OUTBOX, list(new.values()))
-    save(held.connection, OUTBOX, again)
+    held.batch.add(OUTBOX, list(new.values()))
+    held.batch.save(OUTBOX, again)
 
 
 def queue_alerts(held: Transaction, request_id: str | None, alerts: Sequence[Send]) -> None:
@@ -71,6 +77,7 @@ def queue_alerts(held: Transaction, request_id: str | None, alerts: Sequence[Sen
     for alert in alerts:
         cause = alert.event.partition(": ")[0]
         name, at = f"alert {cause}", microseconds(alert.due_at) or 0
+        held.batch.flush()  # what was queued before this one counts as waiting
         told = find(held.connection, "SELECT value FROM counters WHERE name IN ({keys})", [name])
         if told and at - told[0][0] < TOLD_EVERY // MICROSECOND:
             continue
@@ -78,7 +85,7 @@ def queue_alerts(held: Transaction, request_id: str | None, alerts: Sequence[Sen
         waiting = select(OUTBOX.c.id).where(IS_ALERT, same).limit(1)
         if held.connection.execute(waiting).first() is not None:
             continue
-        put(held.connection, COUNTERS, [{"name": name, "value": at}])
+        held.batch.put(COUNTERS, [{"name": name, "value": at}])
         queue(held, [Posting(request_id, alert)])
 
 
@@ -123,23 +130,25 @@ def _known(postings: Sequence[Posting]) -> list[str]:
     ]
 
 
-def _standing(held: Transaction, ids: Sequence[str]) -> set[Lane]:
-    if not ids:
-        return set()
-    rows = find(held.connection, "SELECT request_id, address FROM posted WHERE request_id IN ({keys})", ids)
-    return {(request_id, address) for request_id, address in rows}
+def card_questions(ids: Sequence[str]) -> list[Question]:
+    """Return what `Cards` of these requests takes."""
+    return [
+        Question(
+            "SELECT id, request_id, address, token, attempts FROM outbox "
+            "WHERE request_id IN ({keys}) AND kind = 'show'",
+            (ids,),
+        ),
+        Question("SELECT request_id, address FROM posted WHERE request_id IN ({keys})", (ids,)),
+    ]
 
 
-def _waiting_shows(held: Transaction, ids: Sequence[str]) -> tuple[dict[Lane, int], dict[Lane, int]]:
-    """Return the cards that wait to be shown, and the tries of those that are being sent."""
-    if not ids:
-        return {}, {}
-    rows = find(
-        held.connection,
-        "SELECT id, request_id, address, token, attempts FROM outbox "
-        "WHERE request_id IN ({keys}) AND kind = 'show'",
-        ids,
-    )
-    waiting = {(request_id, address): row_id for row_id, request_id, address, token, _ in rows if not token}
-    tried = {(request_id, address): tries for _, request_id, address, token, tries in rows if token}
-    return waiting, tried
+class Cards:
+    """The cards of some requests that wait to be shown, that are being sent, and that stand."""
+
+    def __init__(self, shows: Rows, posted: Rows) -> None:
+        """Take what `card_questions` found."""
+        self.waiting = {
+            (request_id, address): row for row, request_id, address, token, _ in shows if not token
+        }
+        self.tried = {(request_id, address): tries for _, request_id, address, token, tries in shows if token}
+        self.standing = {(request_id, address) for request_id, address in posted}

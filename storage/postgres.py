@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import asyncpg
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from storage.driving import driving
+from storage.columns import Looked, on_postgresql
+from storage.driving import driver_of, driving, speaking
 from storage.faults import FAULTS, is_unreachable
 from storage.ledger import CHANNEL
+from storage.looks import LOOKS, Looks
 from storage.tables import METADATA
 
 T = TypeVar("T")
 
-READERS = 8
+READERS = 6
 CONNECT_WITHIN = 5.0  # seconds
 COMMAND_WITHIN = 15.0  # seconds, on our side; the server's own limits are below and shorter
 TAIL = 2.0  # seconds between looks at other replicas' commits when no notice comes
+MUTE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# What is read afterwards, by statements of their own, is as the last holder of the lock left it.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM log_head FOR UPDATE"
+# No statement of the writer's has a better plan for some values than for others, and while the lock is held,
+# to plan one takes longer than to run it.
+PLANS = "SET plan_cache_mode = force_generic_plan"
 SESSION = {
     "application_name": "assent",
     "timezone": "UTC",
@@ -86,8 +94,9 @@ class PostgresDatabase:
 
     def __init__(self, url: URL) -> None:
         """Nothing is connected yet."""
-        self._engine = postgres_engine(url, READERS + 2)
+        self._engine = postgres_engine(url, READERS + LOOKS + 2)
         self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._looks = Looks(self._look_out)
         self._writer: AsyncConnection | None = None
         self._own: asyncpg.Connection | None = None
         self._own_backend = 0
@@ -109,6 +118,15 @@ class PostgresDatabase:
                 raise
         return await self._read(query)
 
+    async def look(self, query: str, *keys: Looked) -> Sequence[Sequence[Any]]:
+        """Return the few rows that a query selects, in which `{}` stands for each key."""
+        sql = query.format(*(f"${number}" for number, _ in enumerate(keys, 1)))
+        return await self._looks.rows(sql, [on_postgresql(key) for key in keys])
+
+    async def _look_out(self) -> AsyncConnection:
+        with driving():
+            return await self._reads.connect()
+
     def glance(self, statement: str) -> int | None:  # noqa: ARG002 — the shape is the protocol's
         """Return None: every question takes a round trip here."""
         return None
@@ -116,14 +134,13 @@ class PostgresDatabase:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run work in one transaction; only the writer calls this."""
         with driving():
-            writer = await self._connected()
+            writer, own = await self._connected()
         try:
-            with driving():
-                async with writer.begin():
-                    return await writer.run_sync(work)
-        except FAULTS as error:
-            if is_unreachable(error):
-                await self._drop_writer()
+            with speaking(own):
+                return await _in_transaction(writer, own, work)
+        except BaseException as error:
+            if own.is_in_transaction() or is_unreachable(error):
+                await self._drop_writer()  # nobody knows where it stands
             raise
 
     async def heard(self, watched: bool) -> None:  # noqa: ARG002
@@ -139,6 +156,7 @@ class PostgresDatabase:
             # Cut off in the middle of a word to the driver, it may end with the driver's own error.
             await asyncio.gather(self._listener, return_exceptions=True)
         await self._drop_writer()
+        await self._looks.close()
         await self._engine.dispose()
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
@@ -146,18 +164,17 @@ class PostgresDatabase:
             async with self._reads.connect() as connection:
                 return await connection.run_sync(query)
 
-    async def _connected(self) -> AsyncConnection:
+    async def _connected(self) -> tuple[AsyncConnection, asyncpg.Connection]:
         """Return the connection that writes; a new one if the server went away while nothing was written."""
-        if self._writer is not None and not self._driver_is_closed():
-            return self._writer
+        if self._writer is not None and self._own is not None and not self._own.is_closed():
+            return self._writer, self._own
         await self._drop_writer()
-        self._writer = await self._engine.connect()
-        self._own = await _driver(self._writer)
+        # SQLAlchemy begins no transaction on it: we do, and take the lock in the same round trip.
+        self._writer = await self._reads.connect()
+        self._own = await driver_of(self._writer)
         self._own_backend = self._own.get_server_pid()
-        return self._writer
-
-    def _driver_is_closed(self) -> bool:
-        return self._own is None or bool(self._own.is_closed())
+        await self._own.execute(PLANS)
+        return self._writer, self._own
 
     async def _drop_writer(self) -> None:
         writer, self._writer, self._own = self._writer, None, None
@@ -168,14 +185,14 @@ class PostgresDatabase:
     async def _keep_listening(self) -> None:
         """Hold one connection that hears notices; while it is down, the tail still looks now and then."""
         while True:
-            with suppress(*FAULTS, asyncpg.InterfaceError, asyncpg.InternalClientError), driving():
+            with suppress(*FAULTS, *MUTE):
                 await self._listen()
             await asyncio.sleep(TAIL)
 
     async def _listen(self) -> None:
         async with self._reads.connect() as connection:
             try:
-                driver = await _driver(connection)
+                driver = await driver_of(connection)
                 await driver.add_listener(CHANNEL, self._noticed)
                 while True:
                     await asyncio.sleep(TAIL)
@@ -188,10 +205,22 @@ class PostgresDatabase:
             self._notice.set()
 
 
-async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
-    """Return asyncpg's own connection."""
-    held: asyncpg.Connection = (await connection.get_raw_connection()).driver_connection
-    return held
+async def _in_transaction(
+    writer: AsyncConnection, own: asyncpg.Connection, work: Callable[[Connection], T]
+) -> T:
+    """Run work in one transaction under the log's lock; end it either way, while the server answers."""
+    try:
+        await own.execute(BEGIN)
+        async with writer.begin():  # for SQLAlchemy's savepoints; it says nothing to the server
+            done = await writer.run_sync(work)
+        if await own.execute("COMMIT") != "COMMIT":
+            raise OSError("PostgreSQL rolled back what was to be committed")
+    except BaseException:
+        if own.is_in_transaction() and not own.is_closed():
+            with suppress(*MUTE):  # then it is dropped, and the server ends the transaction
+                await own.execute("ROLLBACK")
+        raise
+    return done
 
 
 def _synchronous_commit(connection: Connection) -> str:

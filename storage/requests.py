@@ -23,18 +23,21 @@ from bot.core.terms import (
 )
 from bot.ports import Committed, Watch
 from storage.changes import party, prepare
+from storage.columns import instant
 from storage.database import Database
 from storage.faults import reaching
 from storage.hub import Hub
 from storage.rows import read_request
 from storage.standing import uses_since
-from storage.statements import value_of
 from storage.tables import COUNTERS, REQUESTS, REVIEWS, WAITS
 from storage.writer import Writer
 
 Before = tuple[datetime, RequestId] | None
 _HELD = REQUESTS.c
-_DOCUMENT = "SELECT document FROM requests WHERE id = {key}"  # the read that every wait and click begins with
+_DUE = "SELECT document FROM requests WHERE due_at <= {} ORDER BY due_at LIMIT {}"
+# Said so, because the index holds only those: else every request is read.
+_NEXT = "SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL"
+_DOCUMENT = "SELECT document FROM requests WHERE id = {}"  # the read that every wait and click begins with
 
 
 class RequestStore:
@@ -48,10 +51,10 @@ class RequestStore:
     async def get(self, request_id: RequestId) -> Request:
         """Return the request as it stands."""
         with reaching():
-            document = await self._database.read(lambda held: value_of(held, _DOCUMENT, request_id))
-        if document is None:
+            found = await self._database.look(_DOCUMENT, request_id)
+        if not found:
             raise Unknown
-        return read_request(document)
+        return read_request(found[0][0])
 
     async def by_grant(self, grant_id: GrantId) -> Request:
         """Return the request whose grant has this id."""
@@ -98,9 +101,9 @@ class RequestStore:
 
     async def due(self, now: datetime, limit: int) -> list[Request]:
         """Return requests whose `due_at` has come, earliest first."""
-        return await self._list(
-            select(_HELD.document).where(_HELD.due_at <= now).order_by(_HELD.due_at).limit(limit)
-        )
+        with reaching():
+            found = await self._database.look(_DUE, now, limit)
+        return [read_request(document) for (document,) in found]
 
     async def unreviewed(self, limit: int) -> list[Request]:
         """Return requests whose broken glass nobody has reviewed, the one due soonest first."""
@@ -113,7 +116,8 @@ class RequestStore:
     async def next_tick(self) -> datetime | None:
         """Return the earliest instant at which a request is due."""
         with reaching():
-            return await self._database.read(_next_tick)
+            found = await self._database.look(_NEXT)
+        return instant(found[0][0])
 
     async def of_agent(
         self, agent: AgentName, states: Sequence[State], limit: int, before: Before
@@ -191,13 +195,6 @@ class RequestStore:
 
 def _documents(query: Select[tuple[bytes]]) -> Callable[[Connection], list[bytes]]:
     return lambda connection: [row.document for row in connection.execute(query)]
-
-
-def _next_tick(connection: Connection) -> datetime | None:
-    # Said so, because the index holds only those: else every request is read.
-    soonest = select(func.min(_HELD.due_at)).where(_HELD.due_at.is_not(None))
-    instant: datetime | None = connection.execute(soonest).scalar()
-    return instant
 
 
 def _count_pending(connection: Connection) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.core.terms import Entry
 from bot.ports import Claimed, Posted
 from storage.statements import drop, find, put
-from storage.tables import POSTED
+from storage.tables import OUTBOX, POSTED
 from storage.transaction import Transaction
 
 
@@ -38,7 +38,7 @@ def finish_all(held: Transaction, group: Sequence[Finish]) -> None:
     if standing:  # what was queued while the first card was on its way up is a change of it by now
         requests, addresses = zip(*standing, strict=True)
         renew = "UPDATE outbox SET rank = 0 WHERE kind = 'show' AND (request_id, address) IN ({keys})"
-        drop(held.connection, renew, requests, addresses)
+        drop(held.connection, OUTBOX, renew, requests, addresses)
 
 
 def let_go(held: Transaction, claims: Sequence[Claimed]) -> set[int]:
@@ -51,7 +51,7 @@ def let_go(held: Transaction, claims: Sequence[Claimed]) -> set[int]:
     )
     ours = {row_id for (row_id,) in rows}
     if ours:
-        drop(held.connection, "DELETE FROM outbox WHERE id IN ({keys})", list(ours))
+        drop(held.connection, OUTBOX, "DELETE FROM outbox WHERE id IN ({keys})", list(ours))
     return ours
 
 

@@ -6,16 +6,18 @@ import asyncio
 import errno
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from storage.columns import Looked, on_sqlite
 
 T = TypeVar("T")
 
@@ -90,6 +92,11 @@ class SqliteDatabase:
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run a query on a connection that cannot write."""
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._read, query)
+
+    async def look(self, query: str, *keys: Looked) -> Sequence[Sequence[Any]]:
+        """Return the few rows that a query selects, in which `{}` stands for each key."""
+        sql, values = query.format(*("?" for _ in keys)), tuple(on_sqlite(key) for key in keys)
+        return await self.read(lambda held: held.exec_driver_sql(sql, values).all())
 
     def glance(self, statement: str) -> int | None:
         """Return one number at once: a reader waits for nobody, and a thread costs ten times the look."""

@@ -7,29 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from bot.core.errors import KeyReused, Stale, TooMany
 from bot.core.terms import AgentName, Change, Request, State
 from bot.ports import Committed
+from storage.batch import Question
 from storage.rows import read_request
-from storage.statements import find
 from storage.tables import USES
 
 RETRY_TOO_MANY = timedelta(seconds=10)  # somebody must decide or a deadline pass first; nobody knows when
 
 Key = tuple[str, str]  # agent, idempotency key
+Rows = Sequence[Sequence[Any]]
 
 
 class Standing:
     """What a group of changes is judged against. Judging one that wins changes it for the next."""
 
-    def __init__(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Read everything that judging these changes needs."""
-        self.versions = _versions(connection, changes)
-        self.keys = _keys(connection, changes)
-        self.counters = _counters(connection, changes)
+    def __init__(
+        self, connection: Connection, changes: Sequence[Change], versions: Rows, keys: Rows, counters: Rows
+    ) -> None:
+        """Take what `questions` about these changes found; read how often their allow-limits were used."""
+        self.versions = {one[0]: (one[1], State(one[2])) for one in versions}
+        self.keys = {(one[0], one[1]): (one[2], read_request(one[3])) for one in keys}
+        self.counters = {str(name): int(value) for name, value in counters}
         self.before = dict(self.counters)
         self.used = _used(connection, changes)
 
@@ -105,33 +109,31 @@ def instant_of(change: Change) -> datetime:
     return change.entries[0].at
 
 
-def _versions(connection: Connection, changes: Sequence[Change]) -> dict[str, tuple[int | None, State]]:
+def questions(changes: Sequence[Change]) -> list[Question]:
+    """Return what judging these changes asks: versions, what idempotency keys made before, counters."""
+    return [_versions(changes), _keys(changes), _counters(changes)]
+
+
+def _versions(changes: Sequence[Change]) -> Question:
     ids = [change.after.id for change in changes if change.after is not None and change.expected is not None]
-    if not ids:
-        return {}
-    rows = find(connection, "SELECT id, version, state FROM requests WHERE id IN ({keys})", ids)
-    return {request_id: (version, State(state)) for request_id, version, state in rows}
+    return Question("SELECT id, version, state FROM requests WHERE id IN ({keys})", (ids,))
 
 
-def _keys(connection: Connection, changes: Sequence[Change]) -> dict[Key, tuple[str, Request]]:
-    """Read what the group's idempotency keys made before; most have made nothing."""
+def _keys(changes: Sequence[Change]) -> Question:
+    """Ask what the group's idempotency keys made before; most have made nothing."""
     keys = [
         (change.after.subject.agent, change.idempotency[0])
         for change in changes
         if change.after is not None and change.expected is None and change.idempotency is not None
     ]
-    if not keys:
-        return {}
-    rows = find(
-        connection,
+    return Question(
         "SELECT agent, idempotency_key, body_digest, document FROM requests "
         "WHERE (agent, idempotency_key) IN ({keys})",
-        *zip(*keys, strict=True),
+        tuple(zip(*keys, strict=True)) or ((),),
     )
-    return {(agent, key): (body_digest, read_request(held)) for agent, key, body_digest, held in rows}
 
 
-def _counters(connection: Connection, changes: Sequence[Change]) -> dict[str, int]:
+def _counters(changes: Sequence[Change]) -> Question:
     names: set[str] = set()
     for change in changes:
         if change.after is None:
@@ -139,10 +141,7 @@ def _counters(connection: Connection, changes: Sequence[Change]) -> dict[str, in
         names.add(pending_counter(change.after.subject.agent))
         if change.callback is not None and change.after.plan.executor is not None:
             names |= {told_counter(change.after.plan.executor), CALLBACKS_COUNTER}
-    if not names:
-        return {}
-    rows = find(connection, "SELECT name, value FROM counters WHERE name IN ({keys})", list(names))
-    return {str(name): int(value) for name, value in rows}
+    return Question("SELECT name, value FROM counters WHERE name IN ({keys})", (list(names),))
 
 
 def _used(connection: Connection, changes: Sequence[Change]) -> dict[str, int]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Column, Connection, Table
@@ -25,77 +26,101 @@ Values = Mapping[str, Any]
 class _Many:
     """A statement for many rows: the columns it takes, in order, and how each is written."""
 
+    table: str
     sql: str
     columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+
+
+class Whose(Enum):
+    """Which rows of its table a command may touch."""
+
+    NEW = "those that it inserts"
+    HELD = "those that are there"
+    ANY = "both"
+
+
+class Write(NamedTuple):
+    """A command that changes one table, as the database's driver takes it."""
+
+    table: str
+    sql: str
+    values: Sequence[Any]  # on SQLite of one row, or rows of them
+    whose: Whose = Whose.ANY
+
+
+def adding(dialect: str, table: Table, rows: Sequence[Values]) -> Write:
+    """Return what inserts rows, which all name the same columns."""
+    return _filled(dialect, _inserting(dialect, table, tuple(rows[0]), ""), rows, Whose.NEW)
+
+
+def skipping(dialect: str, table: Table, rows: Sequence[Values]) -> Write:
+    """Return what inserts those rows whose primary key is not there yet."""
+    conflict = f"ON CONFLICT ({_keys(table)}) DO NOTHING"
+    return _filled(dialect, _inserting(dialect, table, tuple(rows[0]), conflict), rows)
+
+
+def putting(dialect: str, table: Table, rows: Sequence[Values]) -> Write:
+    """Return what inserts rows, each in the place of the one with its primary key, if there is one."""
+    return _filled(dialect, _inserting(dialect, table, tuple(rows[0]), _replacing(table)), rows)
+
+
+def saving(dialect: str, table: Table, rows: Sequence[Values]) -> Write:
+    """Return what updates rows by their `id`."""
+    return _filled(dialect, _updating(dialect, table, tuple(rows[0])), rows, Whose.HELD)
+
+
+def dropping(dialect: str, table: Table, command: str, *keys: Sequence[str | int]) -> Write:
+    """Return a command with such `{keys}` as `find` takes."""
+    if dialect == "postgresql":
+        return Write(table.name, *question(command, *keys))
+    return Write(table.name, *_among_json(command, _columns(keys)))
 
 
 def add(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     """Insert rows, which all name the same columns."""
     if rows:
-        _run(connection, _inserting(connection.dialect.name, table, tuple(rows[0]), ""), rows)
-
-
-def skip(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Insert those rows whose primary key is not there yet."""
-    if rows:
-        conflict = f"ON CONFLICT ({_keys(table)}) DO NOTHING"
-        _run(connection, _inserting(connection.dialect.name, table, tuple(rows[0]), conflict), rows)
+        write(connection, adding(connection.dialect.name, table, rows))
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     """Insert rows, each in the place of the one with its primary key, if there is one."""
     if rows:
-        others = ", ".join(
-            f"{one.name} = excluded.{one.name}" for one in table.columns if not one.primary_key
-        )
-        conflict = f"ON CONFLICT ({_keys(table)}) DO UPDATE SET {others}"
-        _run(connection, _inserting(connection.dialect.name, table, tuple(rows[0]), conflict), rows)
+        write(connection, putting(connection.dialect.name, table, rows))
 
 
-def save(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Update rows by their `id`."""
-    if rows:
-        _run(connection, _updating(connection.dialect.name, table, tuple(rows[0])), rows)
+def write(connection: Connection, one: Write) -> None:
+    """Run a command."""
+    if connection.dialect.name == "postgresql":
+        fetched(connection, one.sql, one.values)
+    else:
+        connection.exec_driver_sql(one.sql, one.values)
 
 
 def find(connection: Connection, query: str, *keys: Sequence[str | int]) -> Sequence[Sequence[Any]]:
     """Run a query whose `{keys}` stands for the rows of these columns: `… WHERE id IN ({keys})`."""
-    columns = _columns(keys)
     if connection.dialect.name == "postgresql":
-        return _fetched(connection, _among_arrays(query, columns), columns)
-    return connection.exec_driver_sql(*_among_json(query, columns)).all()
+        return fetched(connection, *question(query, *keys))
+    if not keys:
+        return connection.exec_driver_sql(query).all()
+    return connection.exec_driver_sql(*_among_json(query, _columns(keys))).all()
 
 
-def value_of(connection: Connection, query: str, key: str) -> Any:
-    """Return the one value that a query selects, None where there is none; `{key}` stands for the key.
-
-    Read-only connections come from a pool, so this goes by SQLAlchemy, which notices a dead one.
-    """
-    sql = query.format(key="$1" if connection.dialect.name == "postgresql" else "?")
-    return connection.exec_driver_sql(sql, (plain(key),)).scalar()
+def question(query: str, *keys: Sequence[str | int]) -> tuple[str, Sequence[Sequence[str | int]]]:
+    """Return such a query for PostgreSQL's driver, with the values that it takes."""
+    columns = _columns(keys)
+    return _among_arrays(query, columns), columns
 
 
-def drop(connection: Connection, command: str, *keys: Sequence[str | int]) -> None:
+def drop(connection: Connection, table: Table, command: str, *keys: Sequence[str | int]) -> None:
     """Run a command with such `{keys}`."""
-    columns = _columns(keys)
-    if connection.dialect.name == "postgresql":
-        _fetched(connection, _among_arrays(command, columns), columns)
-    else:
-        connection.exec_driver_sql(*_among_json(command, columns))
+    write(connection, dropping(connection.dialect.name, table, command, *keys))
 
 
-def run(connection: Connection, command: str, values: Sequence[Any]) -> None:
-    """Run a command, spelt as the database's driver has it."""
-    if connection.dialect.name == "postgresql":
-        _fetched(connection, command, values)
-    else:
-        connection.exec_driver_sql(command, tuple(values))
+def fetched(connection: Connection, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """Run a statement on PostgreSQL's driver."""
+    from storage import driving  # never loaded for SQLite
 
-
-def _fetched(connection: Connection, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    from storage.driving import fetched  # never loaded for SQLite
-
-    return fetched(connection, sql, values)
+    return driving.fetched(connection, sql, values)
 
 
 def _columns(keys: Sequence[Sequence[str | int]]) -> list[list[str | int]]:
@@ -115,15 +140,13 @@ def _among_json(sql: str, columns: Sequence[Sequence[str | int]]) -> tuple[str, 
     return whole, (msgspec.json.encode(rows).decode(),)
 
 
-def _run(connection: Connection, many: _Many, rows: Sequence[Values]) -> None:
+def _filled(dialect: str, many: _Many, rows: Sequence[Values], whose: Whose = Whose.ANY) -> Write:
     columns = [
         [row[name] for row in rows] if written is None else [written(row[name]) for row in rows]
         for name, written in many.columns
     ]
-    if connection.dialect.name == "postgresql":
-        _fetched(connection, many.sql, columns)
-    else:
-        connection.exec_driver_sql(many.sql, list(zip(*columns, strict=True)))
+    values = columns if dialect == "postgresql" else list(zip(*columns, strict=True))
+    return Write(many.table, many.sql, values, whose)
 
 
 @cache
@@ -133,7 +156,7 @@ def _inserting(dialect: str, table: Table, names: tuple[str, ...], conflict: str
     else:
         rows = f"VALUES ({', '.join('?' for _ in names)})"
     sql = f"INSERT INTO {table.name} ({', '.join(names)}) {rows} {conflict}"
-    return _Many(sql, _written(dialect, table, names))
+    return _Many(table.name, sql, _written(dialect, table, names))
 
 
 @cache
@@ -143,10 +166,10 @@ def _updating(dialect: str, table: Table, names: tuple[str, ...]) -> _Many:
         new = f"unnest({_arrays(table, names)}) AS new ({', '.join(names)})"
         changes = ", ".join(f"{name} = new.{name}" for name in others)
         sql = f"UPDATE {table.name} SET {changes} FROM {new} WHERE {table.name}.id = new.id"  # noqa: S608
-        return _Many(sql, _written(dialect, table, names))
+        return _Many(table.name, sql, _written(dialect, table, names))
     changes = ", ".join(f"{name} = ?" for name in others)
     sql = f"UPDATE {table.name} SET {changes} WHERE id = ?"  # noqa: S608
-    return _Many(sql, _written(dialect, table, (*others, "id")))
+    return _Many(table.name, sql, _written(dialect, table, (*others, "id")))
 
 
 def _arrays(table: Table, names: Sequence[str]) -> str:
@@ -172,6 +195,12 @@ def _writing(dialect: str, column: Column[Any]) -> Callable[[Any], Any] | None:
 
 def _line(value: str | None) -> str | None:
     return None if value is None else plain(value)
+
+
+@cache
+def _replacing(table: Table) -> str:
+    others = ", ".join(f"{one.name} = excluded.{one.name}" for one in table.columns if not one.primary_key)
+    return f"ON CONFLICT ({_keys(table)}) DO UPDATE SET {others}"
 
 
 def _keys(table: Table) -> str:

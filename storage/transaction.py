@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.core.terms import RequestId
-from storage.ledger import Ledger, Salt
+from bot.core.terms import Request, RequestId
+from storage.batch import Batch, Question, find_each
+from storage.ledger import END, Ledger, Salt
 
 
 class Transaction:
-    """A connection whose transaction holds the log's lock, and what must be said once it is durable."""
+    """A connection whose transaction holds the log's lock, and what must be said once it is durable.
 
-    def __init__(self, connection: Connection, salt: Salt) -> None:
-        """Take the lock."""
+    `batch` gathers what is written: an errand that reads what it wrote so flushes it first.
+    """
+
+    def __init__(self, connection: Connection, salt: Salt, questions: Sequence[Question] = ()) -> None:
+        """Read the log's end, and together with it what the units ask."""
         self.connection = connection
-        self.ledger = Ledger(connection, salt)
+        self.batch = Batch(connection)
+        (end, *self.found) = find_each(connection, [END, *questions])
+        self.ledger = Ledger(end[0][0], self.batch, salt)
         self.began_at_size = self.ledger.size
-        self.changed: set[RequestId] = set()  # whose watchers are to be woken
+        self.changed: dict[RequestId, Request] = {}  # whose watchers are to be woken, and what with
         self.tick_at: datetime | None = None  # the earliest instant at which a request it changed is due
         self.send_at: datetime | None = None  # likewise for the outbox
 

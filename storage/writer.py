@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,8 +17,8 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.core.errors import NotReady, Refusal, Stale
-from bot.core.terms import RequestId
-from storage.changes import Prepared, apply_changes
+from bot.core.terms import Request, RequestId
+from storage.changes import Prepared, apply_changes, asked
 from storage.database import Database
 from storage.faults import is_unreachable
 from storage.hub import Hub
@@ -49,7 +49,7 @@ class Written:
     answers: list[Any]  # in the group's order; an exception is raised to its caller
     first: int  # sequence of its first entry
     size: int  # of the log behind it
-    changed: frozenset[RequestId]
+    changed: Mapping[RequestId, Request]  # as they stand now
     tick_at: datetime | None  # the earliest instant at which a request is due
     send_at: datetime | None  # likewise for the outbox
 
@@ -115,11 +115,11 @@ class Writer:
             log.warning("store.unwritten", units=len(group), error=type(fault).__name__)
             out = NotReady("The database does not answer; try again in a moment.")
             out.__cause__ = fault
-            written = Written([out] * len(work), 0, 0, frozenset(), None, None)
+            written = Written([out] * len(work), 0, 0, {}, None, None)
+        if written.size > written.first:  # first: who waits has waited longer than who changed something
+            self._hub.committed(written.first, written.size, written.changed)
         for unit, answer in zip(group, written.answers, strict=True):
             _answer(unit, answer)
-        if written.size > written.first:
-            self._hub.committed(written.first, written.size, written.changed)
         if written.tick_at is not None:
             self.on_tick(written.tick_at)
         if written.send_at is not None:
@@ -146,11 +146,13 @@ def _answer(unit: Unit, answer: object) -> None:
 
 
 def write_together(work: Sequence[Work], salt: Salt, connection: Connection) -> Written:
-    """Write a group in the transaction that is open: changes and finished sends in bulk, jobs in turn."""
-    held = Transaction(connection, salt)
+    """Write a group in the transaction that is open: changes and finished sends in bulk, errands in turn."""
     changes = [one for one in work if isinstance(one, Prepared)]
-    told = iter(apply_changes(held, changes) if changes else ())
+    held = Transaction(connection, salt, asked(changes))
+    told = iter(apply_changes(held, changes))
     finished = [one for one in work if isinstance(one, Finish)]
+    if len(changes) < len(work):
+        held.batch.flush()  # the others read what the changes wrote
     if finished:
         finish_all(held, finished)
     answers: list[Any] = []
@@ -163,8 +165,8 @@ def write_together(work: Sequence[Work], salt: Salt, connection: Connection) -> 
             case _:
                 answers.append(_done(one, held))
     held.ledger.write()
-    size, changed = held.ledger.size, frozenset(held.changed)
-    return Written(answers, held.began_at_size, size, changed, held.tick_at, held.send_at)
+    held.batch.flush()
+    return Written(answers, held.began_at_size, held.ledger.size, held.changed, held.tick_at, held.send_at)
 
 
 def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Written:
@@ -183,7 +185,7 @@ def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Wri
             continue
         whole.append(written)
         answers += written.answers
-    changed = frozenset[RequestId]().union(*(one.changed for one in whole))
+    changed = {request_id: request for one in whole for request_id, request in one.changed.items()}
     tick_at = min((one.tick_at for one in whole if one.tick_at is not None), default=None)
     send_at = min((one.send_at for one in whole if one.send_at is not None), default=None)
     first = min((one.first for one in whole), default=0)
@@ -192,8 +194,10 @@ def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Wri
 
 
 def _done(errand: Errand, held: Transaction) -> object:
-    """Run one errand; it refuses before it writes."""
+    """Run one errand; it refuses before it writes. The next one reads what it wrote."""
     try:
-        return errand(held)
+        answer = errand(held)
     except (Stale, Refusal) as refusal:
         return refusal
+    held.batch.flush()
+    return answer

@@ -26,6 +26,11 @@ from bot.ports.records import Committed
 class Watch(Protocol):
     """Wakes when one request may have changed."""
 
+    @property
+    def after(self) -> Request | None:
+        """The request as the commit that woke us last left it; None when that was another process's."""
+        ...
+
     async def changed(self, timeout: timedelta) -> bool:
         """Wait for the next commit of that request; False when the time was up first."""
         ...

@@ -10,6 +10,7 @@ from bot.core.terms import (
     Entry,
     PersonName,
     Registry,
+    Request,
     RequestId,
 )
 from bot.ports.outbox import Conversations, Outbox, Stands
@@ -47,6 +48,10 @@ class Identities(Protocol):
 
     async def registry(self) -> Registry:
         """Return the registry as it is now; the database is asked each time, cheaply."""
+        ...
+
+    async def with_registry(self, request_id: RequestId) -> tuple[Request, Registry]:
+        """Return a request and the registry, both by a read that began after the call; raises `Unknown`."""
         ...
 
     async def edit(self, edit: RegistryEdit) -> None: ...

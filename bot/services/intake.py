@@ -158,7 +158,8 @@ class Intake:
                 left = ends_at - self.clock.now()
                 if left <= timedelta(0) or not await watch.changed(left):
                     break
-                request = await self.show(agent, request_id)
+                # Whose request it is was asked above, and stays.
+                request = watch.after or await self.show(agent, request_id)
         return request
 
     async def answer(self, agent: Agent, request_id: RequestId, number: int, text: str, by: Actor) -> Request:

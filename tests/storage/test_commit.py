@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -26,7 +29,7 @@ from bot.core.terms import (
     Use,
 )
 from bot.ports import Committed, Store
-from storage.store import DatabaseStore
+from storage.store import DatabaseStore, open_store
 from tests.storage.conftest import Open
 from tests.storage.values import (
     AGENT,
@@ -41,6 +44,7 @@ from tests.storage.values import (
     admin_entry,
     approved,
     asked,
+    salt,
 )
 
 OTHER_DIGEST = Digest("cd" * 32)
@@ -50,6 +54,20 @@ PAGE = 10_000  # entries
 def test_the_store_fulfils_the_port(store: DatabaseStore) -> None:
     held: Store = store  # mypy holds it against every method of the Protocol
     assert held is store
+
+
+@contextmanager
+def said_by(store: DatabaseStore) -> Iterator[list[str]]:
+    """Gather what the store's writer says to PostgreSQL."""
+    own: Any = store._database._own  # type: ignore[attr-defined]
+    said: list[str] = []
+
+    def note(query: Any) -> None:
+        said.append(query.query)
+
+    own.add_query_logger(note)
+    yield said
+    own.remove_query_logger(note)
 
 
 async def verified_size(store: DatabaseStore) -> int:
@@ -211,6 +229,44 @@ async def test_a_use_leaves_its_window_on_time(store: DatabaseStore) -> None:
     with pytest.raises(Stale):
         await store.commit(asked(a_request(created_at=NOON + HOUR - second), uses=(use,)))
     await store.commit(asked(a_request(created_at=NOON + HOUR), uses=(use,)))
+
+
+async def test_on_postgresql_a_review_is_four_round_trips_under_the_log_s_lock(
+    migrated_postgresql_url: str,
+) -> None:
+    store = await open_store(migrated_postgresql_url, salt=salt)
+    first, request = a_request(), a_request()
+    for one in (first, request):
+        await store.commit(asked(one))
+    await store.commit(approved(first))  # the driver learns types once
+    with said_by(store) as said:
+        await store.commit(approved(request))
+    assert [text.partition(" ")[0] for text in said] == ["BEGIN", "SELECT", "WITH", "COMMIT"]
+    await store.close()
+
+
+async def test_on_postgresql_nothing_is_read_before_the_lock_is_held(replica: Open) -> None:
+    one, two = await replica(), await replica()
+    requests = [a_request() for _ in range(20)]
+    await asyncio.gather(*(one.commit(asked(request)) for request in requests))
+    told = await asyncio.gather(
+        *(store.commit(approved(request)) for request in requests for store in (one, two)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, Stale) for answer in told) == len(requests)
+    assert len({callback.sequence for callback in await one.executions(RUNNER, 0, 100)}) == len(requests)
+    await verified_size(two)
+
+
+async def test_an_errand_reads_what_was_written_before_it_in_its_group(store: DatabaseStore) -> None:
+    request = a_request()
+    _, claimed = await asyncio.gather(store.commit(asked(request)), store.claim(NOON + HOUR, 10, MINUTE))
+    assert claimed == []  # it looked before there was anything
+    first, second = await asyncio.gather(
+        store.commit(asked(a_request())), store.claim(NOON + HOUR, 10, MINUTE)
+    )
+    assert first.request is not None
+    assert len(second) == 2
 
 
 async def test_a_bad_unit_never_fails_its_neighbours(store: DatabaseStore) -> None:

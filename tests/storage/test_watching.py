@@ -25,6 +25,7 @@ async def test_a_commit_wakes_those_who_watch_that_request(store: DatabaseStore)
         await store.commit(approved(request))
         assert await one.changed(SOON)
         assert await two.changed(SOON)
+        assert one.after == two.after == await store.get(request.id)
         assert not await third.changed(MOMENT)
         assert not await one.changed(MOMENT)
 
@@ -50,6 +51,7 @@ async def test_the_tail_wakes_watchers_in_the_other_replica(replica: Open) -> No
     with two.watch(request.id) as watch:
         await one.commit(approved(request))
         assert await watch.changed(SOON)
+        assert watch.after is None  # to be read
         assert (await two.get(request.id)).version == 2
 
 

@@ -51,8 +51,7 @@ class Judging:
         Raises the `Refusal` that forbids it, after its own audit entry, which is of the kind `otherwise`.
         """
         for _ in range(TRIES):
-            request = await self.store.get(request_id)
-            registry = await self.store.registry()
+            request, registry = await self.store.with_registry(request_id)
             try:
                 roster = await self.policies.roster(request, registry)
                 now = self.clock.now()  # after the groups have answered: asking them may outlast the deadline
