@@ -9,7 +9,7 @@ async def test_…(world: World) -> None:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -39,6 +39,15 @@ class Refused(Exception):
         self.status = status
         self.problem = problem
         self.slug = str(problem.get("type", "")).rpartition(":")[2].rpartition("/")[2]
+
+
+async def outcome(awaited: Awaitable[Answer]) -> str:
+    """Return what came of a call: `ok` or the problem's slug."""
+    try:
+        await awaited
+    except Refused as refused:
+        return refused.slug
+    return "ok"
 
 
 @dataclass

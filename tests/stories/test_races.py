@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
 from datetime import timedelta
 
 import pytest
@@ -12,20 +11,11 @@ import pytest
 from bot.core.terms import PersonName
 from tests.fixtures.clock import FakeClock
 from tests.fixtures.tables import rows
-from tests.world import OPERATOR, AgentFake, Answer, Refused, World, a_replica
+from tests.world import OPERATOR, AgentFake, Answer, World, a_replica, outcome
 
 Pair = tuple[World, World]
 TERMINAL = {"approved", "denied", "cancelled", "expired"}
 ENDS = ("request.approved", "request.denied", "request.cancelled", "request.expired")
-
-
-async def outcome(awaited: Awaitable[Answer]) -> str:
-    """Return what came of a call: `ok` or the problem's slug."""
-    try:
-        await awaited
-    except Refused as refused:
-        return refused.slug
-    return "ok"
 
 
 async def entries(world: World, request: Answer, *kinds: str) -> int:

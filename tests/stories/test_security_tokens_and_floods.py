@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,18 @@ from handlers.web import live
 from tests.fixtures.clock import FakeClock
 from tests.fixtures.policy import BUNDLE, write_policy
 from tests.fixtures.tables import rows
-from tests.world import OPERATOR, AgentFake, Answer, Caller, ExecutorFake, Refused, World, a_world, jti
+from tests.world import (
+    OPERATOR,
+    AgentFake,
+    Answer,
+    Caller,
+    ExecutorFake,
+    Refused,
+    World,
+    a_world,
+    jti,
+    outcome,
+)
 
 ASK: dict[str, Any] = {"env": "prod", "sql": "SELECT 1", "rows": 1}
 
@@ -41,15 +52,6 @@ async def granted(world: World) -> tuple[Answer, Answer, ExecutorFake]:
     await world.settle()
     runner = world.executors["db-runner"]
     return request, runner.told("request.approved")[-1], runner
-
-
-async def outcome(awaited: Awaitable[Answer]) -> str:
-    """Return what came of a call: `ok` or the problem's slug."""
-    try:
-        await awaited
-    except Refused as refused:
-        return refused.slug
-    return "ok"
 
 
 # ── 18, 21, 23: once ─────────────────────────────────────────────────────────────────────────────
