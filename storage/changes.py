@@ -14,7 +14,7 @@ from bot.ports import Committed
 from storage.batch import Question
 from storage.mail import Cards, Posting, card_questions, queue, queue_alerts
 from storage.rows import document
-from storage.standing import CALLBACKS_COUNTER, Standing, instant_of, questions, told_counter
+from storage.standing import CALLBACKS_COUNTER, Rows, Standing, instant_of, questions, told_counter
 from storage.tables import CALLBACKS, COUNTERS, REQUESTS, REVIEWS, USES, WAITS
 from storage.transaction import Transaction
 
@@ -49,9 +49,11 @@ def _renewed(changes: Sequence[Change]) -> list[RequestId]:
     ]
 
 
-def apply_changes(held: Transaction, group: Sequence[Prepared]) -> list[Committed | Exception]:
-    """Write those of the group that win, by what the transaction `asked`; tell each what came of it."""
-    versions, keys, counters, shows, posted = held.found
+def apply_changes(
+    held: Transaction, group: Sequence[Prepared], found: Sequence[Rows]
+) -> list[Committed | Exception]:
+    """Write those of the group that win, by what was found when it `asked`; tell each what came of it."""
+    versions, keys, counters, shows, posted = found
     changes = [one.change for one in group]
     standing = Standing(held.connection, changes, versions, keys, counters)
     answers: list[Committed | Exception] = []

@@ -149,7 +149,7 @@ def write_together(work: Sequence[Work], salt: Salt, connection: Connection) -> 
     """Write a group in the transaction that is open: changes and finished sends in bulk, errands in turn."""
     changes = [one for one in work if isinstance(one, Prepared)]
     held = Transaction(connection, salt, asked(changes))
-    told = iter(apply_changes(held, changes))
+    told = iter(apply_changes(held, changes, held.found))
     finished = [one for one in work if isinstance(one, Finish)]
     if len(changes) < len(work):
         held.batch.flush()  # the others read what the changes wrote

@@ -18,10 +18,11 @@ from bot.core.action import digest, read_ask
 from bot.core.machine import opened
 from bot.core.terms import Change, Request, Send
 from bot.ports import Committed
-from storage.changes import apply_changes, prepare
+from storage.batch import find_each
+from storage.changes import apply_changes, asked, prepare
 from storage.transaction import Transaction
 
-AT_ONCE = 2_000  # requests in one transaction
+AT_ONCE = 512  # requests in one transaction, as the writer's groups have
 SAY_EVERY = 15.0  # seconds
 ASKED = b'{"action": {"name": "payments.refund", "parameters": {"payment": "model", "cents": 1}}}'
 
@@ -65,7 +66,8 @@ class Crowd:
         self, numbers: Sequence[int], ends_at: datetime, sends: tuple[Send, ...], held: Transaction
     ) -> None:
         changes = [prepare(self._change(number, ends_at, sends)) for number in numbers]
-        assert all(isinstance(answer, Committed) for answer in apply_changes(held, changes))
+        found = find_each(held.connection, asked(changes))
+        assert all(isinstance(answer, Committed) for answer in apply_changes(held, changes, found))
 
     def _change(self, number: int, ends_at: datetime, sends: tuple[Send, ...]) -> Change:
         now, ids, like = self.made.clock.now(), self.made.ids, self.request
