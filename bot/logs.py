@@ -13,7 +13,7 @@ import structlog
 _SECRET = ("secret", "token", "password", "authorization", "cookie", "key_value", "parameters", "reason")
 
 
-def configure(stream: TextIO = sys.stderr, level: int = logging.INFO, pretty: bool = False) -> None:
+def configure(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
     """Set structlog up once, and lead the standard library's loggers into the same lines."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -21,9 +21,7 @@ def configure(stream: TextIO = sys.stderr, level: int = logging.INFO, pretty: bo
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _hide_secrets,
     ]
-    final: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
-    )
+    final = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, final],
         wrapper_class=structlog.make_filtering_bound_logger(level),

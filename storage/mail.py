@@ -18,7 +18,6 @@ from storage.tables import COUNTERS, IS_ALERT, OUTBOX
 from storage.transaction import Transaction
 
 TOLD_EVERY = timedelta(hours=1)
-Lane = tuple[str | None, str]  # a request's cards at one address are sent one after another
 Rows = Sequence[Sequence[Any]]
 
 

@@ -20,7 +20,6 @@ from storage.tables import USES
 
 RETRY_TOO_MANY = timedelta(seconds=10)  # somebody must decide or a deadline pass first; nobody knows when
 
-Key = tuple[str, str]  # agent, idempotency key
 Rows = Sequence[Sequence[Any]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -78,9 +78,3 @@ def _row(request: Request, now: datetime) -> Row:
         f"{duration(now - request.created_at)} ago",
     )
     return Row(cells, (Act("Open", f"show {request.id}"),))
-
-
-def counted(things: Iterable[object], one: str, many: str = "") -> str:
-    """Return `1 request`, `2 requests`."""
-    count = len(list(things))
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
