@@ -145,7 +145,8 @@ async def a_day(site: Site, people: People, approvers: list[str], payer: str) ->
         assert request["id"] in [one["id"] for one in inbox[:2]]  # beside the model; the others end later
         body = {"verdict": "approve", "reason": None, "digest": request["digest"]}
         await people.call(token, "POST", f"/v1/requests/{request['id']}/reviews", body)
-    told = (await people.call(payer, "GET", "/v1/executions?after=0&wait=5"))["executions"]
+    path = f"/v1/executions?after=0&wait=5&request={request['id']}"
+    told = (await people.call(payer, "GET", path))["executions"]
     [data] = [one["data"] for one in told if one["type"] == "request.approved"]
     grant = f"/v1/grants/{jti(data['grant'])}/redeem"
     await people.call(payer, "POST", grant, {"digest": data["digest"]})
