@@ -19,6 +19,7 @@ from bot.core import errors
 from bot.core.errors import Refusal
 from bot.ports import Ids
 from handlers import record
+from handlers.advice import advice
 from handlers.record import Record
 
 URN = "urn:assent:problem:"
@@ -60,7 +61,7 @@ def answer(refusal: Refusal, instance: str) -> web.Response:
     if refusal.pointers:
         # RFC 9457, section 3: JSON pointers as fragments of the body.
         extra["errors"] = [{"pointer": f"#{at}", "detail": detail} for at, detail in refusal.pointers]
-    response = _problem(code, refusal.slug(), refusal.sentence(), refusal.detail, instance, extra)
+    response = _problem(code, refusal.slug(), refusal.sentence(), advice(refusal), instance, extra)
     after = refusal.retry_after or RETRY_AFTER.get(code)
     if after is not None:
         response.headers["Retry-After"] = str(max(1, math.ceil(after.total_seconds())))

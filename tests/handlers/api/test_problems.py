@@ -15,6 +15,7 @@ from bot.core.errors import Refusal
 from bot.core.terms import Actor
 from bot.ids import RandomIds
 from handlers import problems
+from handlers.advice import advice
 from handlers.record import Record
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -100,6 +101,21 @@ async def test_every_refusal_is_a_complete_problem(refusal: type[Refusal]) -> No
             "detail": "Do this instead.",
             "instance": "/things/1",
         }
+
+
+@pytest.mark.parametrize("refusal", every_refusal(), ids=lambda kind: kind.__name__)
+async def test_a_refusal_without_words_of_its_own_says_what_to_do(refusal: type[Refusal]) -> None:
+    async with serving(raising(refusal())) as client, client.post("/things/1") as answer:
+        told = await answer.json()
+    assert told["title"] == refusal.sentence()
+    assert told["detail"].startswith(f"{told['title']} ")
+    assert told["detail"].endswith(".")
+
+
+def test_what_may_not_run_is_told_so_and_a_reused_key_which_one_to_take() -> None:
+    for refusal in (errors.AlreadyRedeemed, errors.Lapsed, errors.Revoked, errors.DigestMismatch):
+        assert "Run nothing" in advice(refusal())
+    assert "new Idempotency-Key" in advice(errors.KeyReused())
 
 
 async def test_a_problem_points_into_the_body() -> None:
