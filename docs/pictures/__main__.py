@@ -15,20 +15,12 @@ from playwright.async_api import Browser, Page, async_playwright
 from bot.core.terms import PersonName, Request, Verdict
 from docs.pictures.drawing import take_slack
 from docs.pictures.teams import take_teams
+from tests.fixtures.chromium import FLAGS
 from tests.fixtures.clock import FakeClock
 from tests.handlers.web.world import OPERATOR, World, world_at
 
 HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 SQL = """ALTER TABLE orders
   ADD COLUMN settled_at timestamptz;
 

@@ -22,7 +22,7 @@ from handlers.teams.answers import contents
 from handlers.teams.cards import message, roundup
 from tests.fixtures.adaptive import page_of
 from tests.fixtures.clock import NOON
-from tests.handlers.slack.cards import PLAN, RENDERER, a_card
+from tests.handlers.slack.cards import ID, PLAN, RENDERER, a_card
 from tests.handlers.teams.test_cards import roundup_line
 from tests.handlers.teams.test_commands import HELP
 
@@ -81,7 +81,7 @@ def scenes() -> Mapping[str, list[Content]]:
         "approved": drawn(ended(State.SUCCEEDED, Tone.GOOD, *succeeded)),
         "denied": drawn(ended(State.DENIED, Tone.BAD, *denied)),
         "expired": drawn(replace(a_card(state=State.EXPIRED), tone=Tone.QUIET)),
-        "roundup": [roundup(lines, 2, RENDERER)],
+        "roundup": [roundup(lines, 2, ID, RENDERER)],
         "help": contents(HELP, RENDERER),
     }
 

@@ -15,19 +15,11 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, async_playwright, expect
 
 from bot.core.terms import PersonName, Request, State, Verdict
+from tests.fixtures.chromium import FLAGS
 from tests.handlers.web.world import OPERATOR, World, world_at
 
 pytestmark = pytest.mark.browser
 
-FLAGS = (
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 EVIL = "<script>window.pwned=1</script><img src=x onerror='window.pwned=1;alert(1)'><b onclick='x()'>y</b>"
 BROKEN = re.compile(r"Content Security Policy|Trusted|Refused to", re.IGNORECASE)
 
