@@ -131,10 +131,16 @@ class OutboxStore:
         newest = select(LETTERS).order_by(LETTERS.c.at.desc(), LETTERS.c.id.desc()).limit(limit)
         with reaching():
             rows = await self._database.read(lambda connection: connection.execute(newest).all())
-        return [
-            Letter(row.id, row.kind, row.address, row.request_id, row.attempts, row.problem, row.at)
-            for row in rows
-        ]
+        return [_letter(row) for row in rows]
+
+    async def letter(self, letter_id: int) -> Letter:
+        """Return one dead letter."""
+        one = select(LETTERS).where(LETTERS.c.id == letter_id)
+        with reaching():
+            row = await self._database.read(lambda connection: connection.execute(one).one_or_none())
+        if row is None:
+            raise Unknown
+        return _letter(row)
 
     async def redeliver(self, letter_id: int, now: datetime, entry: Entry) -> None:
         """Queue a dead letter again."""
@@ -195,6 +201,10 @@ class OutboxStore:
 
 def _ours(claimed: Claimed) -> tuple[Any, Any]:
     return _BOX.id == claimed.id, _BOX.token == claimed.token
+
+
+def _letter(row: Row[Any]) -> Letter:
+    return Letter(row.id, row.kind, row.address, row.request_id, row.attempts, row.problem, row.at)
 
 
 def _callback(row: Row[Any]) -> Callback:

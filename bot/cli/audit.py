@@ -74,8 +74,8 @@ async def erase(call: Call) -> int:
         accounts = (*known.slack, *known.teams) if known else ()
         count = await parts.store.erase(person, accounts, entry)
     call.terminal.good(
-        f"{count} private fields that name {person} are erased; so are their absence, quiet hours, linked "
-        "accounts and sessions. The log still verifies."
+        f"{count} private {'field that names' if count == 1 else 'fields that name'} {person}: erased. "
+        "So are their absence, quiet hours, linked accounts and sessions. The log still verifies."
     )
     return 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.app import Parts
 from bot.cli.call import Call, operator
 from bot.cli.parser import Chapter, Command
-from bot.core.errors import NotReady
+from bot.settings import SettingsWrong
 
 if TYPE_CHECKING:
     from handlers.slack import Installing
@@ -43,7 +43,10 @@ async def forget(call: Call) -> int:
 
 def _installing(parts: Parts) -> Installing:
     if parts.installing is None:
-        raise NotReady("There is one workspace, by its bot token; ASSENT_SLACK_CLIENT_ID is for many.")
+        raise SettingsWrong(
+            "ASSENT_SLACK_CLIENT_ID is not set: it is for many workspaces, and one needs no more than its "
+            "bot token; docs/slack.md."
+        )
     return parts.installing
 
 

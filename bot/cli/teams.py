@@ -8,8 +8,7 @@ from pathlib import Path
 from bot.app.parts import TEMPLATES
 from bot.cli.call import Call
 from bot.cli.parser import Chapter, Command
-from bot.core.errors import NotReady
-from bot.settings import kept_environment
+from bot.settings import SettingsWrong, kept_environment
 from handlers.render import Renderer
 
 
@@ -17,7 +16,7 @@ async def package(call: Call) -> int:
     """Write the app package that an admin uploads in Teams."""
     own = call.settings()
     if own.teams_app_id is None:
-        raise NotReady("ASSENT_TEAMS_APP_ID is not set; docs/teams.md says where it comes from.")
+        raise SettingsWrong("ASSENT_TEAMS_APP_ID is not set; docs/teams.md says where it comes from.")
     with kept_environment():
         from handlers.teams.package import write_package  # the SDK comes with it
 

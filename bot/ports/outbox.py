@@ -67,6 +67,9 @@ class Outbox(Protocol):
         ...
 
     async def letters(self, limit: int) -> list[Letter]: ...
+    async def letter(self, letter_id: int) -> Letter:
+        """Return one dead letter; raises `Unknown`."""
+        ...
 
     async def redeliver(self, letter_id: int, now: datetime, entry: Entry) -> None:
         """Queue a dead letter again; raises `Unknown`."""

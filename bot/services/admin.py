@@ -207,7 +207,14 @@ class Admin:
     # ── dead letters ─────────────────────────────────────────────────────────────────────────────
 
     async def redeliver(self, letter_id: int, by: Actor) -> None:
-        """Queue a dead letter again; raises `Unknown`."""
+        """Queue a dead letter again; raises `Unknown`, `Conflict` for an address that takes none any more."""
+        name = (await self.store.letter(letter_id)).address.removeprefix("executor:")
+        executor = (await self.store.registry()).executors.get(ExecutorName(name))
+        if executor is not None and executor.disabled_at is not None:
+            raise Conflict(
+                f"{name} answered 410, and is sent nothing until `executors rotate {name}` puts its address "
+                "back into service."
+            )
         entry = self._entry("deliveries redeliver", by, {"delivery": str(letter_id)})
         await self.store.redeliver(letter_id, self.clock.now(), entry)
 

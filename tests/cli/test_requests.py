@@ -6,6 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,19 @@ import pytest
 
 from bot.app import parts
 from bot.core.action import read_ask
-from bot.core.terms import Actor, ActorKind, AgentName, PersonName, Proof, Surface
+from bot.core.terms import (
+    SYSTEM,
+    Actor,
+    ActorKind,
+    AgentName,
+    Entry,
+    EntryKind,
+    ExecutorName,
+    PersonName,
+    Proof,
+    Surface,
+)
+from bot.ports import RegistryEdit
 from bot.settings import read
 from tests.cli.conftest import Typed
 from tests.fixtures.policy import BUNDLE
@@ -74,6 +88,39 @@ def test_no_dead_letters_is_said(typed: Typed) -> None:
     said = typed("deliveries", "list")
     assert (said.code, said.out) == (0, "")
     assert typed("deliveries", "redeliver", "17").code == 1
+
+
+def _gone() -> int:
+    """Let the executor's address answer 410 to a callback; return the dead letter's number."""
+
+    async def bury() -> int:
+        async with parts(read()) as opened:
+            now, executor = opened.clock.now(), ExecutorName("db-runner")
+            claimed = await opened.store.claim(now + timedelta(minutes=1), 10, timedelta(minutes=1))
+            (row,) = (one for one in claimed if one.send.address == "executor:db-runner")
+            entry = Entry(EntryKind.DEAD, now, SYSTEM, request_id=row.request_id)
+            await opened.store.bury(row, "410 Gone", entry, ())
+            held = (await opened.store.registry()).executors[executor]
+            edit = RegistryEdit(
+                replace(entry, kind=EntryKind.ADMIN), executors=(replace(held, disabled_at=now),)
+            )
+            await opened.store.edit(edit)
+            return row.id
+
+    return asyncio.run(bury())
+
+
+def test_a_dead_letter_waits_until_its_address_takes_callbacks_again(typed: Typed) -> None:
+    typed("executors", "add", "db-runner", "--url", "https://runner.example.com/assent")
+    _ask(MIGRATION | {"env": "dev"})
+    letter = str(_gone())
+    refused = typed("deliveries", "redeliver", letter)
+    assert refused.code == 1
+    assert "`executors rotate db-runner`" in refused.err
+    assert "410 Gone" in typed("deliveries", "list").out
+    typed("executors", "rotate", "db-runner")
+    assert typed("deliveries", "redeliver", letter).code == 0
+    assert typed("deliveries", "list").out == ""
 
 
 def test_a_proof_is_checked_without_us(typed: Typed, tmp_path: Path) -> None:

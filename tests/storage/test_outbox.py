@@ -222,6 +222,7 @@ async def test_a_dead_letter_can_be_sent_again(store: DatabaseStore) -> None:
     entry = Entry(EntryKind.DEAD, NOON + HOUR, BY_AGENT, request_id=request.id)
     await store.bury(claimed, "410 Gone\0", entry, [alert])
     (letter,) = await store.letters(10)
+    assert await store.letter(letter.id) == letter
     assert (letter.id, letter.kind, letter.address) == (claimed.id, "tell", "executor:db-runner")
     assert (letter.request_id, letter.attempts, letter.problem) == (request.id, 1, "410 Gone␀")
     assert [one.send for one in await store.claim(NOON + HOUR, 10, MINUTE)] == [alert]
@@ -235,6 +236,8 @@ async def test_a_dead_letter_can_be_sent_again(store: DatabaseStore) -> None:
     )
     with pytest.raises(Unknown):
         await store.redeliver(letter.id, NOON, admin_entry())
+    with pytest.raises(Unknown):
+        await store.letter(letter.id)
 
 
 async def test_there_are_only_callbacks_that_were_made(store: DatabaseStore) -> None:
