@@ -1,1 +1,1 @@
-"""Measures Assent: every figure is a ratio of one run, or a bound that the issue names."""
+"""Measures Assent: every figure is a ratio of one run, or stands against a bound."""

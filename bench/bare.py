@@ -1,7 +1,7 @@
 """The bare aiohttp handler that the intake is held against: `python -m bench.bare PORT`.
 
 It reads the same body, parses it with orjson, and answers with a plain Response on uvloop: the fastest
-that aiohttp does by PERFORMANCE.md, and nothing of ours.
+that aiohttp does, and nothing of ours.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from bot.core.errors import Malformed, TooLarge, Unauthenticated
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 SECRET = re.compile(r"[!-~]{1,512}")  # visible ASCII
-KEY = re.compile(r"[!-~]{1,255}")  # API.md: at most 255 visible ASCII characters
+KEY = re.compile(r"[!-~]{1,255}")  # visible ASCII
 
 
 def bearer(request: web.Request) -> str:

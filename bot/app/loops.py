@@ -27,7 +27,7 @@ from bot.settings import (
 )
 from handlers.clock import Bell, Metronome, Work
 
-SILENCE_MAX = timedelta(seconds=10)  # RELIABILITY.md R10: a loop that stopped is seen within this
+SILENCE_MAX = timedelta(seconds=10)  # a loop that stopped is seen within this
 LATE_MAX = timedelta(seconds=60)  # likewise: what should have happened and did not, while nothing else did
 CHECKPOINT_PAUSE = 0.2  # seconds between two checkpoints under a stream of approvals
 SIGNED = frozenset({EntryKind.APPROVED, EntryKind.REDEEMED})  # after these a checkpoint is signed at once

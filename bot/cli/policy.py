@@ -33,7 +33,7 @@ from bot.core.terms import Agent, AgentName, PersonName, Plan
 from bot.services.rehearsing import played
 from storage.files import DIRECTORY, read_folder, split
 
-DOES_NOT_LOAD, CASE_FAILED = 3, 4  # POLICY.md "Tests of a policy"
+DOES_NOT_LOAD, CASE_FAILED = 3, 4  # exit codes; docs/policy.md tells them
 COMMITMENT = "0" * 64  # stands for the redacted values of an explanation
 
 

@@ -8,7 +8,7 @@ from bot.core.errors import DirectoryStale
 from bot.core.people import spent
 from bot.core.terms import Look, Request, State
 
-RETRIES = (  # AUDIT.md "The callback"; the last one repeats until the delivery is given up
+RETRIES = (  # of a callback; the last one repeats until the delivery is given up
     timedelta(0),
     timedelta(seconds=2),
     timedelta(seconds=10),
@@ -17,7 +17,7 @@ RETRIES = (  # AUDIT.md "The callback"; the last one repeats until the delivery 
     timedelta(minutes=5),
     timedelta(minutes=10),
 )
-STALE_AFTER = timedelta(minutes=15)  # POLICY.md: how long people decide under the last good directory
+STALE_AFTER = timedelta(minutes=15)  # how long people decide under the last good directory
 GLASS_EVERY = timedelta(hours=24)  # how often the admins hear of broken glass that nobody has reviewed
 GIVE_UP_AFTER = timedelta(hours=24)  # for every callback but an approval, which ends with its grant
 

@@ -27,7 +27,7 @@ from bot.ports import Clock, Ids, Policies, RegistryEdit, Signer, Store
 
 PENDING_MAX = 100  # pending requests of one agent, unless its registration says otherwise
 PER_MINUTE = 120  # asks of one agent a minute, likewise
-TOKEN_MAX = timedelta(hours=12)  # SECURITY.md 30: a person's token is short, and can only be shortened
+TOKEN_MAX = timedelta(hours=12)  # a person's token is short, and can only be shortened
 OVERLAP = timedelta(hours=24)  # how long a rotated key goes on working beside its successor
 
 

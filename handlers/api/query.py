@@ -12,7 +12,7 @@ from bot.core.errors import Malformed
 from bot.core.machine import QUESTIONS_MAX
 from bot.core.terms import Request, RequestId, State
 
-WAIT_MAX = 30  # seconds; API.md
+WAIT_MAX = 30  # seconds
 LIMIT_MAX = 100
 LIMIT_DEFAULT = 50
 SEQUENCE_MAX = 2**53 - 1

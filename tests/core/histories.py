@@ -268,7 +268,7 @@ def meant(wish: Meant, request: Request) -> Command:
 
 
 def members(reference: str, roster: Roster) -> frozenset[PersonName]:
-    """Who a reference means, by the words of POLICY.md."""
+    """Who a reference means, by the words of docs/policy.md."""
     groups: Mapping[str, frozenset[PersonName] | None] = {str(k): v for k, v in roster.groups.items()}
     if reference.startswith("person:"):
         return frozenset({PersonName(reference.removeprefix("person:"))}) & roster.people

@@ -1,4 +1,4 @@
-"""Each numbered point of SECURITY.md, and the tests that fail if a build does not keep it."""
+"""The attacks we know of, by number, and for each the tests that fail if a build lets it through."""
 
 import ast
 from functools import cache

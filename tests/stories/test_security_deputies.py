@@ -1,4 +1,4 @@
-"""SECURITY.md 8: separation holds for who gives and for who stands in; loops end. Against the whole bot."""
+"""Separation holds for who gives and for who stands in; loops end: point 8, against the whole bot."""
 
 from __future__ import annotations
 

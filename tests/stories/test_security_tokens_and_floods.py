@@ -1,4 +1,4 @@
-"""SECURITY.md, "Replay, races, tokens" and "Network and load": points 18 to 31, against the whole bot."""
+"""Replay, races, tokens, network and load: points 18 to 31 of the security index, against the whole bot."""
 
 from __future__ import annotations
 

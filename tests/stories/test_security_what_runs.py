@@ -1,4 +1,4 @@
-"""SECURITY.md, "What is shown is what runs": points 10 to 17, against the whole bot."""
+"""What is shown is what runs: points 10 to 17 of the security index, against the whole bot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SECURITY.md, "Who decides": points 1 to 9, against the whole bot."""
+"""Who decides: points 1 to 9 of `tests/house/test_security_index.py`, against the whole bot."""
 
 from __future__ import annotations
 

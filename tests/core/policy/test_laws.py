@@ -1,4 +1,4 @@
-"""What must hold of every bundle (POLICY.md, 1 to 7), tried on bundles nobody thought of."""
+"""What must hold of every bundle, tried on bundles nobody thought of."""
 
 from __future__ import annotations
 
