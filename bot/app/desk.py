@@ -41,7 +41,7 @@ def desk_of(made: Parts, pace: Pace, reload: Callable[[], Awaitable[None]], exam
         Policy(policies, explaining, finder, clock, reload).words(),
         Agents(made.admin, limiting, store, clock).words(),
         Stopping(made.freezing, store, policies, clock).words(),
-        Deliveries(made.admin, store, clock).words(),
+        Deliveries(made.redelivering, store, clock).words(),
         Doctor(examine).words() if examine else (),
     ]
     words = tuple(word for chapter in chapters for word in chapter)

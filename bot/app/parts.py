@@ -23,6 +23,7 @@ from bot.services.intake import Intake
 from bot.services.knowing import Knowing
 from bot.services.linking import Linking
 from bot.services.provisioning import Provisioning
+from bot.services.redelivering import Redelivering
 from bot.services.refusing import Refusing
 from bot.services.reviewing import Breaking, Judging, Reviewing
 from bot.services.sweeping import Sweeping
@@ -76,6 +77,7 @@ class Parts:
     entering: Entering
     admin: Admin
     freezing: Freezing
+    redelivering: Redelivering
     withdrawing: Withdrawing
     provisioning: Provisioning
     auditing: Auditing
@@ -136,6 +138,7 @@ def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseS
         entering=Entering(store, policies, clock, ids),
         admin=Admin(store, policies, clock, ids, keys),
         freezing=Freezing(store, policies, clock),
+        redelivering=Redelivering(store, clock),
         withdrawing=Withdrawing(store, policies, clock),
         provisioning=Provisioning(store, clock, ids, keys),
         absences=Absences(store, policies, clock),

@@ -95,7 +95,7 @@ async def redeliver(call: Call) -> int:
     """Send a dead letter again."""
     async with call.parts() as parts:
         with _named(f"dead letter {call.args.delivery}"):
-            await parts.admin.redeliver(call.args.delivery, operator())
+            await parts.redelivering.redeliver(call.args.delivery, operator())
     call.terminal.good(f"Delivery {call.args.delivery} is queued again; the running server sends it.")
     return 0
 

@@ -1,4 +1,4 @@
-"""What operators and admins do to agents, executors, keys and dead letters; each act is an audit entry."""
+"""What operators and admins do to agents, executors and keys; each act is an audit entry."""
 
 from __future__ import annotations
 
@@ -203,20 +203,6 @@ class Admin:
 
         await self.store.amend(revoked)
         return count
-
-    # ── dead letters ─────────────────────────────────────────────────────────────────────────────
-
-    async def redeliver(self, letter_id: int, by: Actor) -> None:
-        """Queue a dead letter again; raises `Unknown`, `Conflict` for an address that takes none any more."""
-        name = (await self.store.letter(letter_id)).address.removeprefix("executor:")
-        executor = (await self.store.registry()).executors.get(ExecutorName(name))
-        if executor is not None and executor.disabled_at is not None:
-            raise Conflict(
-                f"{name} answered 410, and is sent nothing until `executors rotate {name}` puts its address "
-                "back into service."
-            )
-        entry = self._entry("deliveries redeliver", by, {"delivery": str(letter_id)})
-        await self.store.redeliver(letter_id, self.clock.now(), entry)
 
     # ── shared ───────────────────────────────────────────────────────────────────────────────────
 

@@ -8,8 +8,8 @@ from bot.core.literal import visible
 from bot.core.policy import matches_pattern
 from bot.core.terms import Freeze
 from bot.ports import Clock, Letter, Policies, Store
-from bot.services.admin import Admin
 from bot.services.freezing import Freezing
+from bot.services.redelivering import Redelivering
 from handlers.commands.answers import Act, Answer, Line, Row, Style, Table, Tone, told
 from handlers.commands.words import Asked, Role, Trace, Word
 from handlers.render import duration
@@ -101,7 +101,7 @@ class Stopping:
 class Deliveries:
     """Words about dead letters."""
 
-    admin: Admin
+    redelivering: Redelivering
     store: Store
     clock: Clock
 
@@ -146,7 +146,7 @@ class Deliveries:
         number = asked.one()
         if not number.isascii() or not number.isdigit() or len(number) > 18:
             raise asked.wrong()
-        await self.admin.redeliver(int(number), asked.actor)
+        await self.redelivering.redeliver(int(number), asked.actor)
         return told(f"Delivery {number} is queued again.", Tone.GOOD)
 
     def _row(self, letter: Letter, admin: bool) -> Row:
