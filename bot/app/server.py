@@ -7,7 +7,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from bot.app.checks import checks_of, soft_checks
 from bot.app.doors import install_doors
 from bot.app.heartbeat import Heartbeat
 from bot.app.loops import Loops
@@ -95,8 +96,8 @@ async def surfaced(
         _install(app, made, renderer, development)
         install_doors(app, made, outward)
         socket = _install_chats(app, made, renderer, teams, loops, examine)
-        checks = {name: patient(check) for name, check in _checks(made, loops).items()}
-        others = _soft_checks(made, socket)
+        checks = {name: patient(check) for name, check in checks_of(made, loops).items()}
+        others = soft_checks(made, socket)
         install_health(app, checks, others)
         if (watchdog := made.settings.heartbeat_url) is not None:
             loops.heartbeat = Heartbeat(watchdog, {**checks, **others}, outward).beat
@@ -183,33 +184,6 @@ def _notifiers(made: Parts, renderer: Renderer, teams: Teams | None) -> dict[str
     found: dict[str, Notifier] = {"teams": teams.notifier()} if teams else {}
     own = slack_notifier(made, renderer)
     return {"slack": own, **found} if own is not None else found
-
-
-def _checks(made: Parts, loops: Loops) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
-    async def database() -> str | None:
-        await made.store.now()
-        return None
-
-    async def audit_log() -> str | None:
-        return made.trust.problem
-
-    return {"database": database, "log": audit_log, "loops": loops.problem}
-
-
-def _soft_checks(
-    made: Parts, socket: slack.Socket | None
-) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
-    async def policy() -> str | None:
-        problem = made.policies.current().problem
-        # Where it is, not what stands there: anybody may read this page.
-        return problem.splitlines()[0] if problem else None
-
-    async def oncall() -> str | None:
-        # Not why: an address in the words of a failure is often all it takes to read the calendar.
-        silent = len(made.feeds.problems)
-        return f"{silent} on-call calendars do not answer" if silent else None
-
-    return {"policy": policy, "on-call": oncall} | ({"slack socket": socket.problem} if socket else {})
 
 
 async def serve(
