@@ -25,6 +25,7 @@ from handlers.record import Record
 URN = "urn:assent:problem:"
 CONTENT_TYPE = "application/problem+json"
 REQUEST_ID = web.RequestKey("request_id", str)
+SERVER = "assent"  # aiohttp would name its version and Python's: what an attacker looks up first
 REQUEST_ID_LENGTH = 22  # characters of URL-safe base64: 132 random bits
 
 STATUSES: dict[type[Refusal], int] = {  # by class tree: the nearest ancestor counts
@@ -106,6 +107,7 @@ def install(app: web.Application, ids: Ids, kept: Record) -> None:
             request[REQUEST_ID] = new_id(ids)
         response.headers["X-Request-ID"] = request[REQUEST_ID]
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers["Server"] = SERVER
 
     app.middlewares.insert(0, guard)
     app.on_response_prepare.append(label)
@@ -123,7 +125,9 @@ def unhandled(status: HTTPStatus, request_id: str, instance: str | None = None) 
         response = _problem(status, "failure", "Something went wrong on our side.", detail, instance, {})
     else:
         response = _problem(status, _slug(status), status.phrase, detail, instance, {})
-    response.headers.update({"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff"})
+    response.headers.update(
+        {"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff", "Server": SERVER}
+    )
     return response
 
 

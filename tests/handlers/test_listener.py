@@ -96,6 +96,7 @@ async def test_an_expectation_that_nobody_can_meet_is_a_problem_too() -> None:
     assert headers["Content-Type"] == "application/problem+json"
     assert json.loads(body)["type"] == "urn:assent:problem:expectation-failed"
     assert headers["X-Request-ID"]
+    assert headers["Server"] == "assent"
     assert KEY.encode() not in body
 
 
@@ -104,3 +105,4 @@ async def test_what_can_be_read_is_answered_as_ever() -> None:
         status, headers, body = await send(f"{HEAD}\r\nConnection: close\r\n\r\n")
     assert (status, body) == ("200", b"{}")
     assert headers["X-Request-ID"]
+    assert headers["Server"] == "assent"  # no version of anything
