@@ -189,20 +189,18 @@ def _notifiers(made: Parts, renderer: Renderer, teams: Teams | None) -> dict[str
 async def serve(
     settings: Settings,
     *,
-    development: bool = False,
     examine: Examine | None = None,
     ready: Callable[[str], None] | None = None,
-    stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or `stop`; call `ready(url)` once it listens."""
-    stop = stop or asyncio.Event()
+    """Serve until SIGTERM or SIGINT; call `ready(url)` once it listens."""
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop.set)
     CheckpointFolder(settings.checkpoints).prepare()  # else it would be noticed with the first approval
     async with (
-        built(settings, development=development, examine=examine) as running,
+        built(settings, examine=examine) as running,
         listening(running) as url,
     ):
         if ready is not None:
