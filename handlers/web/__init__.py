@@ -46,18 +46,8 @@ def install(
 ) -> None:
     """Add the pages to `app`. `development` lets a visitor choose whom to be: for the demo alone."""
     static = Static(renderer.folder / "web" / "static")
-    site = Site(
-        viewing,
-        entering,
-        store,
-        policies,
-        clock,
-        Pace.of(app, clock),
-        renderer,
-        static,
-        public_url,
-        development,
-    )
+    pace = Pace.of(app, clock)
+    site = Site(viewing, entering, store, policies, clock, pace, renderer, static, public_url, development)
     lists = Lists(site)
     live = Live(site, lists)
     app.router.add_get("/", site.private(lists.inbox))
