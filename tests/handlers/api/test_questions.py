@@ -136,7 +136,7 @@ async def test_an_approver_asks_another_to_decide_and_nobody_who_may_not(world: 
         (world.bo, "cy", 201, ""),
         (world.bo, "bo", 403, "not-a-deputy"),
         (world.bo, "di", 403, "not-a-deputy"),
-        (world.bo, "nobody", 403, "unknown-person"),
+        (world.bo, "nobody", 403, "not-a-deputy"),
         (world.ana, "cy", 403, "own-request"),
     ]
     for who, deputy, status, slug in asks:
