@@ -28,15 +28,14 @@ TAIL = 2.0  # seconds between looks at other replicas' commits when no notice co
 MUTE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # What is read afterwards, by statements of their own, is as the last holder of the lock left it.
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT 1 FROM log_head FOR UPDATE"
-# No statement of the writer's has a better plan for some values than for others, and while the lock is held,
-# to plan one takes longer than to run it.
-PLANS = "SET plan_cache_mode = force_generic_plan"
 SESSION = {
     "application_name": "assent",
     "timezone": "UTC",
     # Each of our queries has its index; statistics of tables that fill and empty would lead elsewhere.
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
+    # Else a plan made while a table was empty is kept when it is large, and may take another index.
+    "plan_cache_mode": "force_custom_plan",
     # A replica that is cut off would keep its locks for more than a minute by default.
     "idle_in_transaction_session_timeout": "10s",
     "lock_timeout": "10s",
@@ -173,7 +172,6 @@ class PostgresDatabase:
         self._writer = await self._reads.connect()
         self._own = await driver_of(self._writer)
         self._own_backend = self._own.get_server_pid()
-        await self._own.execute(PLANS)
         return self._writer, self._own
 
     async def _drop_writer(self) -> None:

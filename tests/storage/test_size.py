@@ -36,7 +36,7 @@ from bot.core.terms import (
 )
 from bot.ports import Crowd
 from storage.postgres import SESSION
-from storage.store import DatabaseStore
+from storage.store import DatabaseStore, open_store
 from tests.fixtures.tables import execute
 from tests.storage.conftest import Open
 from tests.storage.values import (
@@ -52,6 +52,7 @@ from tests.storage.values import (
     admin_entry,
     approved,
     asked,
+    salt,
 )
 
 FEW, MANY = 1_000, 4_000
@@ -254,3 +255,27 @@ async def test_no_look_costs_more_the_more_there_is(replica: Open, meter: Meter)
         }
         assert grew == {}
         await meter.remember()
+
+
+async def test_a_plan_made_while_a_table_was_empty_is_not_kept_when_it_is_full(
+    migrated_postgresql_url: str,
+) -> None:
+    store = await open_store(migrated_postgresql_url, salt=salt)
+    for number in range(8):  # so often that PostgreSQL would keep a plan of its own accord
+        await store.commit(replace(asked(a_request()), idempotency=(f"few-{number}", Digest("ab" * 32))))
+    await asyncio.gather(*(store.commit(asked(a_request())) for _ in range(FEW)))
+    before = await _entries_read(store)
+    await store.commit(replace(asked(a_request()), idempotency=("one more", Digest("ab" * 32))))
+    assert await _entries_read(store) - before < FEW / 4
+    await store.close()
+
+
+async def _entries_read(store: DatabaseStore) -> int:
+    """Return how many entries of the requests' indexes PostgreSQL has read in all."""
+    flush, told = (
+        "SELECT pg_stat_force_next_flush()",
+        ("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'requests'"),
+    )
+    await store._database.write(lambda connection: connection.exec_driver_sql(flush).all())
+    count: int = await store._database.read(lambda connection: connection.exec_driver_sql(told).scalar_one())
+    return int(count)
