@@ -261,7 +261,7 @@ async def test_a_plan_made_while_a_table_was_empty_is_not_kept_when_it_is_full(
     migrated_postgresql_url: str,
 ) -> None:
     store = await open_store(migrated_postgresql_url, salt=salt)
-    for number in range(8):  # so often that PostgreSQL would keep a plan of its own accord
+    for number in range(8):  # whatever plans are kept are made now
         await store.commit(replace(asked(a_request()), idempotency=(f"few-{number}", Digest("ab" * 32))))
     await asyncio.gather(*(store.commit(asked(a_request())) for _ in range(FEW)))
     before = await _entries_read(store)
