@@ -25,10 +25,10 @@ check: .venv/.stamp  ## ruff, mypy --strict, import contracts
 	@$(SAY) "import contracts" && $(RUN) tests.house.contracts
 
 doors: .venv/.stamp  ## real agent frameworks through our doors; installs them first (two gigabytes, minutes)
-	@$(RUN) pytest -m doors tests/doors --timeout 900
+	@$(RUN) pytest -m doors tests/doors --timeout 900 -o faulthandler_timeout=0
 
 soak: .venv/.stamp browser  ## the long runs: simulated histories, kills, power loss (hours)
-	@HYPOTHESIS_PROFILE=soak $(RUN) pytest -m soak -n 2 --timeout 0
+	@HYPOTHESIS_PROFILE=soak $(RUN) pytest -m soak -n 2 --timeout 0 -o faulthandler_timeout=0
 
 bench: .venv/.stamp  ## measure what the README quotes, as ratios of one run
 	@$(RUN) bench

@@ -34,6 +34,7 @@ DAY = timedelta(hours=12)
 REVIEWERS = 2  # at a time
 CROWD = [f"p{number}" for number in range(40)]  # one person alone may not review as fast as this goes
 STARTS_WITHIN = 30.0  # seconds; the machine may be busy
+ENDS_WITHIN = 60.0  # seconds from the last disturbance until everything asked is decided and redeemed
 Answer = dict[str, Any]
 UNCLEAR = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -170,7 +171,6 @@ class Hammer:
     known: Acknowledged = field(default_factory=Acknowledged)
     asked: asyncio.Queue[Answer | None] = field(default_factory=asyncio.Queue)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    complaints: list[str] = field(default_factory=list)
     unclear: int = 0
 
     async def call(
@@ -215,8 +215,8 @@ class Hammer:
         headers = {"Idempotency-Key": key}
         agent = self.site.keys.agent
         status, told, _ = await self.insist(lambda: self.call(agent, "POST", "/v1/requests", body, **headers))
-        if status not in (200, 202) or self.known.requests.setdefault(key, told["id"]) != told["id"]:
-            self.complaints.append(f"ask {key}: {status} {told}")
+        assert status in (200, 202), f"ask {key}: {status} {told}"
+        assert self.known.requests.setdefault(key, told["id"]) == told["id"], f"ask {key}: {told}"
         return told
 
     async def review(self, keys: Sequence[str]) -> None:
@@ -227,10 +227,9 @@ class Hammer:
             body = {"verdict": verdict, "reason": "a test", "digest": request["digest"]}
             path = f"/v1/requests/{request['id']}/reviews"
             status, told, doubtful = await self.insist(partial(self.call, next(tokens), "POST", path, body))
-            if status == 200 or (status == 409 and doubtful):
-                self.known.reviews[request["id"]] = verdict
-            else:
-                self.complaints.append(f"review {request['id']}: {status} {told}")
+            expected = status == 200 or (status == 409 and doubtful)
+            assert expected, f"review {request['id']}: {status} {told}"
+            self.known.reviews[request["id"]] = verdict
 
     async def redeem(self) -> None:
         """Redeem what is approved, in the sequence of the executor, until everything approved was seen."""
@@ -240,9 +239,8 @@ class Hammer:
             path = f"/v1/executions?after={after}&wait=1"
             _, told, _ = await self.insist(partial(self.call, key, "GET", path))
             for one in told["executions"]:
-                if one["data"]["sequence"] != after + 1:
-                    self.complaints.append(f"sequence {one['data']['sequence']} after {after}")
-                after = one["data"]["sequence"]
+                assert one["data"]["sequence"] == after + 1, f"{one['data']['sequence']} after {after}"
+                after += 1
                 if one["type"] == "request.approved":
                     await self._redeem_one(one["data"])
 
@@ -262,10 +260,15 @@ class Hammer:
             lambda: self.call(self.site.keys.executor, "POST", path, body, **headers)
         )
         once = status == 409 and doubtful and not headers and told["type"].endswith("already-redeemed")
-        if status == 200 or once:
-            self.known.redeemed.add(request)
-        else:
-            self.complaints.append(f"redeem {request}: {status} {told}")
+        assert status == 200 or once, f"redeem {request}: {status} {told}"
+        self.known.redeemed.add(request)
+
+    def missing(self) -> str:
+        """Say what was acknowledged and not brought to its end."""
+        known = self.known
+        unreviewed = set(known.requests.values()) - known.reviews.keys()
+        approved = {request for request, verdict in known.reviews.items() if verdict == "approve"}
+        return f"not reviewed: {sorted(unreviewed)}, not redeemed: {sorted(approved - known.redeemed)}"
 
 
 @asynccontextmanager
@@ -276,11 +279,18 @@ async def hammered(site: Site) -> AsyncIterator[Hammer]:
         hammer = Hammer(site, http)
         async with asyncio.TaskGroup() as clients:
             askers = [clients.create_task(hammer.ask(number)) for number in range(4)]
-            for number in range(REVIEWERS):
+            others = [
                 clients.create_task(hammer.review(site.keys.people[number::REVIEWERS]))
-            clients.create_task(hammer.redeem())
+                for number in range(REVIEWERS)
+            ]
+            others.append(clients.create_task(hammer.redeem()))
             yield hammer
             hammer.stopping.set()
-            await asyncio.gather(*askers)
-            for _ in range(REVIEWERS):
-                await hammer.asked.put(None)
+            try:
+                async with asyncio.timeout(ENDS_WITHIN):
+                    await asyncio.gather(*askers)
+                    for _ in range(REVIEWERS):
+                        await hammer.asked.put(None)
+                    await asyncio.gather(*others)
+            except TimeoutError:
+                raise AssertionError(hammer.missing()) from None
