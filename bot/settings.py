@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     )
     egress_allow_private: bool = Field(
         default=False,
-        description="Lets callbacks reach loopback and private addresses; only where executors live inside.",
+        description="Lets callbacks reach loopback and private addresses, never link-local ones or a cloud's "
+        "metadata; only where executors live inside.",
     )
     heartbeat_url: SecretStr | None = Field(
         default=None,

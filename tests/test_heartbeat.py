@@ -58,7 +58,7 @@ async def failing() -> str | None:
     raise RuntimeError("s3cret")
 
 
-async def beaten(url: str, checks: Mapping[str, Check], gate: str = "anywhere") -> str:
+async def beaten(url: str, checks: Mapping[str, Check], gate: str = "inward") -> str:
     """Beat once; return the log."""
     async with egress.session(getattr(egress, gate)) as outward:
         with capture_logs() as logged:

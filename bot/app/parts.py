@@ -157,7 +157,7 @@ async def _migrated(settings: Settings) -> None:
 
 
 def _feeds(settings: Settings, clock: Clock) -> Feeds:
-    gate = egress.anywhere if settings.egress_allow_private else egress.outward
+    gate = egress.inward if settings.egress_allow_private else egress.outward
     return Feeds(settings.policy, lambda: egress.session(gate), clock)
 
 

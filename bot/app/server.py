@@ -85,7 +85,7 @@ async def surfaced(
 ) -> AsyncIterator[Running]:
     """Build the application on parts that are put together already; raises `PolicyBroken`."""
     made.policies.current()
-    gate = egress.anywhere if made.settings.egress_allow_private else egress.outward
+    gate = egress.inward if made.settings.egress_allow_private else egress.outward
     async with egress.session(gate) as outward:
         renderer = Renderer(TEMPLATES)
         teams = teams_of(made, renderer)

@@ -15,7 +15,7 @@ async def check_heartbeat(settings: Settings) -> AsyncIterator[Finding]:
     """Ping the outside heartbeat once, as the server does each minute."""
     if settings.heartbeat_url is None:
         return
-    gate = egress.anywhere if settings.egress_allow_private else egress.outward
+    gate = egress.inward if settings.egress_allow_private else egress.outward
     url = settings.heartbeat_url.get_secret_value()
     todo = "Check ASSENT_HEARTBEAT_URL; an address inside also needs ASSENT_EGRESS_ALLOW_PRIVATE=true."
     try:

@@ -50,7 +50,7 @@ async def check_policy(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _calendars(force: InForce, settings: Settings) -> AsyncIterator[Finding]:
     """Read every on-call calendar once."""
-    gate = egress.anywhere if settings.egress_allow_private else egress.outward
+    gate = egress.inward if settings.egress_allow_private else egress.outward
     feeds = Feeds(settings.policy, lambda: egress.session(gate), DatabaseClock())
     for name, group in sorted(force.bundle.groups.items()):
         if group.oncall is None:

@@ -16,7 +16,7 @@ from bot.core.policy import PolicyBroken
 from bot.core.terms import AgentName, Executor, PersonName
 from bot.doctor.finding import Finding, bad, good, off, warn
 from bot.settings import Settings
-from handlers.executor.egress import is_inside
+from handlers.executor.egress import is_closed, is_inside
 
 
 async def check_running(settings: Settings) -> AsyncIterator[Finding]:
@@ -89,8 +89,13 @@ async def _executor(executor: Executor, private: bool) -> Finding:
         return bad(
             f"{name}: {executor.url} does not resolve ({error}).", "Callbacks to it become dead letters."
         )
-    inside = sorted({str(place[4][0]) for place in found if is_inside(str(place[4][0]))})
-    if inside and not private:
+    addresses = sorted({str(place[4][0]) for place in found})
+    if closed := [one for one in addresses if is_closed(one)]:
+        return bad(
+            f"{name}: {executor.url} leads to {', '.join(closed)}, link-local or a cloud's metadata service.",
+            "Callbacks there are refused, and no setting opens them: register another address.",
+        )
+    if (inside := [one for one in addresses if is_inside(one)]) and not private:
         return bad(
             f"{name}: {executor.url} leads inside ({', '.join(inside)}); callbacks are refused.",
             "Register a public address, or set ASSENT_EGRESS_ALLOW_PRIVATE=true where executors live inside.",

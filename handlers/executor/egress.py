@@ -53,6 +53,30 @@ INSIDE_6 = tuple(
         ),
     )
 )
+# Link-local, and where clouds hand a machine its own credentials: no setting opens them.
+CLOSED_4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "100.100.100.200/32",  # Alibaba
+            "168.63.129.16/32",  # Azure's host
+            "169.254.0.0/16",  # link-local: AWS, Azure, Google, Oracle, OpenStack and others
+            "192.0.0.192/32",  # Oracle's older machines
+        ),
+    )
+)
+CLOSED_6 = tuple(
+    map(
+        ipaddress.IPv6Network,
+        (
+            "fd00:42::42/128",  # Scaleway
+            "fd00:ec2::/32",  # AWS
+            "fd20:ce::254/128",  # Google
+            "fe80::/10",  # link-local
+        ),
+    )
+)
+LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215: its users choose how long the prefix is
 
 
 class Inside(OSError):
@@ -60,6 +84,10 @@ class Inside(OSError):
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
+
+
+class Closed(Inside):
+    """The address is link-local or a cloud's metadata service; no setting opens these."""
 
 
 def is_inside(address: str) -> bool:
@@ -73,15 +101,46 @@ def is_inside(address: str) -> bool:
     return ip not in PUBLIC_6 or any(ip in network for network in INSIDE_6)
 
 
+def is_closed(address: str) -> bool:
+    """Tell whether a numeric address, or the IPv4 one that it carries, is one that no setting opens."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return True
+    if isinstance(ip, ipaddress.IPv4Address):
+        return any(ip in network for network in CLOSED_4)
+    return any(ip in network for network in CLOSED_6) or any(
+        one in network for one in _carried(ip) for network in CLOSED_4
+    )
+
+
+def _carried(ip: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that one which is not public may be translated to on its way."""
+    if ip in PUBLIC_6:
+        return [one for one in (ip.sixtofour, *(ip.teredo or ())) if one is not None]
+    # Its end: mapped, compatible, translated, and NAT64 whose prefix has 96 bits, whatever that prefix is.
+    packed, ends = ip.packed, [ip.packed[12:]]
+    if ip in LOCAL_NAT64:
+        short = packed[:8] + packed[9:]  # RFC 6052: byte 8 is left out; prefixes of 48, 56 and 64 bits
+        ends += [short[6:10], short[7:11], short[8:12]]
+    return [ipaddress.IPv4Address(end) for end in ends]
+
+
 def outward(info: AddrInfoType) -> socket.socket:
     """Make a socket to a public address; raises `Inside` for any other."""
-    if is_inside(str(info[4][0])):
+    address = str(info[4][0])
+    if is_inside(address) and not is_closed(address):
         raise Inside
-    return anywhere(info)
+    return inward(info)
 
 
-def anywhere(info: AddrInfoType) -> socket.socket:
-    """Make a socket to any address: for installations whose executors live inside."""
+def inward(info: AddrInfoType) -> socket.socket:
+    """Make a socket to any address that is not closed, for installations whose executors live inside.
+
+    Raises `Closed`.
+    """
+    if is_closed(str(info[4][0])):
+        raise Closed
     family, kind, protocol, _, _ = info
     return socket.socket(family, kind, protocol)
 

@@ -172,6 +172,18 @@ def test_the_doctor_knows_that_executors_may_live_inside(
     assert f"✓ db-runner is reachable at http://127.0.0.1:{taken_port}/assent" in typed("doctor").out
 
 
+@pytest.mark.parametrize("private", ["true", "false"])
+def test_the_doctor_sends_nobody_to_a_setting_for_what_no_setting_opens(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, private: str
+) -> None:
+    monkeypatch.setenv("ASSENT_EGRESS_ALLOW_PRIVATE", private)
+    typed("executors", "add", "db-runner", "--url", "http://[::ffff:169.254.169.254]/assent")
+    said = typed("doctor")
+    assert said.code == 1
+    assert "✗ db-runner: http://[::ffff:169.254.169.254]/assent leads to ::ffff:169.254.169.254" in said.out
+    assert "no setting opens them" in said.out
+
+
 @pytest.mark.parametrize(
     ("name", "value", "found"),
     [

@@ -65,7 +65,7 @@ class Bench:
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     clock = FakeClock()
     keys = Keys.open(tmp_path / "keys", "https://assent.example.com", clock)
-    async with egress.session(egress.anywhere) as session:
+    async with egress.session(egress.inward) as session:
         made = Bench(Callbacks(session, keys, clock, "https://assent.example.com", aap.resolved), keys, clock)
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", made.hear)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Callable
 
 import pytest
 from aiohttp import ClientConnectorError, ClientSession, InvalidURL, TCPConnector, web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
 from aiohttp.test_utils import TestServer
 
-from handlers.executor.egress import Inside, anywhere, is_inside, outward, session
+from handlers.executor.egress import Closed, Inside, inward, is_closed, is_inside, outward, session
 
 INSIDE = (  # noqa: SIM905
     "0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 127.0.0.1 127.255.255.254 "
@@ -27,6 +29,19 @@ OUTSIDE = (  # noqa: SIM905
     "172.15.255.255 172.32.0.1 192.0.1.1 192.167.255.255 192.169.0.1 198.17.255.255 198.20.0.1 "
     "223.255.255.255 2606:4700:4700::1111 2a00:1450:4001:81b::200e 2001:4860:4860::8888 2003::1 "
     "2620:fe::fe "
+).split()
+PRIVATE = (  # noqa: SIM905
+    "127.0.0.1 10.0.0.1 100.64.0.1 100.100.100.199 172.16.0.1 192.168.1.1 168.63.129.15 169.253.255.255 "
+    "169.255.0.0 ::1 fd00::1 fd00:ec1::1 fd00:ec3::1 fd20:ce::255 fec0::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 "
+    "64:ff9b::10.0.0.1 64:ff9b:1::1 fc00::1 8.8.8.8 2606:4700::a9fe:a9fe "
+).split()
+CLOSED = (  # noqa: SIM905
+    "169.254.169.254 169.254.0.0 169.254.255.255 169.254.170.2 100.100.100.200 168.63.129.16 192.0.0.192 "
+    "fe80::1 fe80::1%eth0 fe80::a9fe:a9fe febf::1 fd00:ec2::254 fd00:ec2::23 fd20:ce::254 fd00:42::42 "
+    "::ffff:169.254.169.254 ::ffff:a9fe:a9fe ::169.254.169.254 ::ffff:0:169.254.169.254 "
+    "::ffff:100.100.100.200 64:ff9b::169.254.169.254 64:ff9b::6464:64c8 64:ff9b:1::169.254.169.254 "
+    "64:ff9b:1:a9fe:a9:fe00:: 64:ff9b:1:a9:fe:a9fe:: 64:ff9b:1::a9:fea9:fe00:0 fd64::169.254.169.254 "
+    "2002:a9fe:a9fe:: 2001:0:4136:e378:8000:63bf:5601:5601 nonsense "
 ).split()
 
 
@@ -50,8 +65,22 @@ def test_nothing_that_the_standard_library_calls_private_is_public_here() -> Non
     assert wrong == []
 
 
-def test_the_gate_opens_only_by_the_other_factory() -> None:
-    anywhere((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443))).close()
+@pytest.mark.parametrize("address", PRIVATE)
+def test_the_setting_opens_loopback_and_private_addresses(address: str) -> None:
+    assert not is_closed(address)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    inward((family, socket.SOCK_STREAM, 6, "", (address, 443))).close()
+
+
+@pytest.mark.parametrize("gate", [inward, outward])
+@pytest.mark.parametrize("address", CLOSED)
+def test_link_local_and_metadata_addresses_get_no_socket_whatever_the_setting(
+    address: str, gate: Callable[[AddrInfoType], socket.socket]
+) -> None:
+    assert is_closed(address)
+    assert is_inside(address)  # so that whoever asks only for the inside is never laxer
+    with pytest.raises(Closed, match="no setting opens"):
+        gate((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
 
 
 # ── on the wire: a receiver on loopback that must never hear of us ───────────────────────────────
@@ -139,7 +168,7 @@ async def test_no_number_that_libc_takes_for_loopback_reaches_it(
 @pytest.mark.parametrize("host", ["127.0.0.1", "①②⑦.⓪.⓪.①", "localhost"])
 async def test_the_setting_opens_it(receiver: tuple[TestServer, list[str]], host: str) -> None:
     server, heard = receiver
-    async with session(anywhere) as out, out.post(f"http://{host}:{server.port}/x") as response:
+    async with session(inward) as out, out.post(f"http://{host}:{server.port}/x") as response:
         assert response.status == 200
     assert heard == ["/x"]
 
@@ -160,3 +189,15 @@ async def test_a_name_that_resolves_inside_is_refused(
     assert isinstance(caught.value.os_error, Inside)
     assert resolver.asked == ["innocent.example"]
     assert heard == []
+
+
+async def test_the_setting_does_not_open_a_name_that_leads_to_metadata(
+    receiver: tuple[TestServer, list[str]],
+) -> None:
+    server, _ = receiver
+    resolver = Named("::ffff:169.254.169.254", "169.254.169.254")
+    connector = TCPConnector(resolver=resolver, socket_factory=inward)
+    async with ClientSession(connector=connector) as out:
+        with pytest.raises(ClientConnectorError) as caught:
+            await out.post(f"http://innocent.example:{server.port}/latest/meta-data")
+    assert isinstance(caught.value.os_error, Closed)

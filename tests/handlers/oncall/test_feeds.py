@@ -54,7 +54,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def feeds(clock: FakeClock, tmp_path: Path) -> Feeds:
-    return Feeds(tmp_path, lambda: egress.session(egress.anywhere), clock)
+    return Feeds(tmp_path, lambda: egress.session(egress.inward), clock)
 
 
 async def test_a_calendar_is_read_again_after_five_minutes(
