@@ -103,8 +103,9 @@ class Settings(BaseSettings):
     @classmethod
     def _whole_url(cls, url: str) -> str:
         parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
-            raise ValueError("it must be like https://assent.example.com, with no path")
+        more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or more):
+            raise ValueError("it must be like https://assent.example.com, with no path and no password")
         return url.rstrip("/")
 
     @field_validator("heartbeat_url")

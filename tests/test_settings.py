@@ -44,6 +44,9 @@ def test_an_unknown_setting_in_the_file_is_refused_too(elsewhere: Path) -> None:
         ("ASSENT_PUBLIC_URL", "assent.example.com"),
         ("ASSENT_PUBLIC_URL", "https://example.com/assent"),
         ("ASSENT_PUBLIC_URL", "ftp://example.com"),
+        ("ASSENT_PUBLIC_URL", "https://ana:secret@example.com"),
+        ("ASSENT_PUBLIC_URL", "https://example.com#inbox"),
+        ("ASSENT_PUBLIC_URL", "https://example.com?a=b"),
         ("ASSENT_EGRESS_ALLOW_PRIVATE", "perhaps"),
     ],
 )

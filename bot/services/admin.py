@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bot.core.address import callback_address
 from bot.core.errors import Conflict, Malformed, Unknown, UnknownPerson
 from bot.core.fingerprint import fingerprint, instance_name
 from bot.core.literal import identifier
@@ -103,8 +104,8 @@ class Admin:
     async def add_executor(self, name: str, url: str | None, by: Actor) -> tuple[str, str]:
         """Register an executor; return its webhook secret (`whsec_…`) and its key."""
         named = ExecutorName(identifier(name))
-        if url is not None and not url.startswith(("https://", "http://")):
-            raise Malformed(f"{url} is not an http or https address.")
+        if url is not None:
+            callback_address(url)
         webhook = self._webhook()
         secret, key = self._key(KeyKind.EXECUTOR, name)
         executor = Executor(named, url, (self.signer.seal(webhook.encode()),), self.clock.now())

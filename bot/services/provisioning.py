@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
+from bot.core.address import callback_address
 from bot.core.errors import AgentPaused, KeyReused, NotItsExecutor, TooMany, Unknown
 from bot.core.fingerprint import fingerprint, instance_id, instance_name
 from bot.core.terms import (
@@ -81,9 +82,12 @@ class Provisioning:
         """Return the instance that this provisioner's token and key make; the same ones make the same.
 
         Its key follows from them and our own, so that a retry gets it again though nobody stores it. Raises
-        `KeyReused` for another wish under the same key, `NotItsExecutor`, `AgentPaused`, `TooMany`.
+        `Malformed` for an address that cannot be called, `KeyReused` for another wish under the same key,
+        `NotItsExecutor`, `AgentPaused`, `TooMany`.
         """
         _refuse(agent)
+        if wish.webhook is not None:
+            callback_address(wish.webhook.url)
         # No canonical JSON begins like this, so no redacted parameter has this commitment.
         derived = self.signer.commitment(f"instance {fingerprint(provisioner)} {idempotency_key}".encode())
         secret = f"assent_agent_{urlsafe_b64encode(bytes.fromhex(derived)).decode().rstrip('=')}"

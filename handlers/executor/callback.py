@@ -18,7 +18,9 @@ from aiohttp import (
 from yarl import URL
 
 from bot.core import signing, wire
+from bot.core.address import callback_address
 from bot.core.canonical import canonical
+from bot.core.errors import Malformed
 from bot.core.terms import Executor, Request
 from bot.ports import Callback, Clock, Gone, Later, Never, Signer
 from handlers.executor.egress import Inside
@@ -102,13 +104,13 @@ class Callbacks:
 
 
 def _address(executor: Executor) -> URL:
+    """Read a registered address again: a row may be older than the rule."""
     try:
-        url = URL(executor.url or "")
+        return URL(callback_address(executor.url or ""))
+    except Malformed as refusal:
+        raise Never(refusal.detail) from None
     except ValueError:
         raise Never("its address is not a URL") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise Never("its address is not an http or https URL")
-    return url
 
 
 def _retry_after(text: str, now: datetime) -> timedelta:

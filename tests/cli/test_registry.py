@@ -71,6 +71,24 @@ def test_an_agents_name_is_an_identifier(typed: Typed, name: str) -> None:
     assert typed("agents", "add", name, "--owner", "ana").code == 1
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://ana:s3cret@runner.example.com/assent", "holds no name or password"),
+        ("https://runner.example.com/assent#s3cret", "has no fragment"),
+        ("runner.example.com", "is an http or https URL"),
+    ],
+)
+def test_an_executors_address_holds_no_password_and_nothing_that_is_never_sent(
+    typed: Typed, url: str, words: str
+) -> None:
+    said = typed("executors", "add", "db-runner", "--url", url)
+    assert said.code != 0
+    assert f"✗ A callback address {words}" in said.err
+    assert "s3cret" not in said.out + said.err
+    assert "db-runner" not in typed("executors", "list").out
+
+
 def test_an_executors_secret_stands_on_the_line_above_its_key(typed: Typed) -> None:
     said = typed("executors", "add", "db-runner", "--url", "https://runner.example.com/assent")
     secret, key = said.out.splitlines()

@@ -126,6 +126,22 @@ async def test_a_webhook_inside_is_never_called(ground: Ground) -> None:
     token = await ground.running.parts.provisioning.token("helper", OPERATOR)
     secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
     hook = f'"registration_id": "r", "signing_secret": "{secret}", "type": "webhook"'
-    for url, status in (("http://127.0.0.1:9/x", 422), ("ftp://127.0.0.1/x", 400), ("http://[", 422)):
+    for url, status in (("http://127.0.0.1:9/x", 422), ("ftp://127.0.0.1/x", 400), ("http://[", 400)):
         raw = f'{{"delivery": {{"url": "{url}", {hook}}}}}'.encode()
         assert (await _send(ground, "POST", "/instances", raw, "c", token))[0] == status
+
+
+@pytest.mark.parametrize("url", ["http://ana:s3cret@127.0.0.1:9/x", "https://runner.example.com/x#s3cret"])
+async def test_a_webhook_with_a_password_or_a_fragment_is_refused_before_anybody_is_called(
+    ground: Ground, url: str
+) -> None:
+    token = await ground.running.parts.provisioning.token("helper", OPERATOR)
+    secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    raw = (
+        f'{{"delivery": {{"url": "{url}", "registration_id": "r", "signing_secret": "{secret}", '
+        '"type": "webhook"}}'
+    ).encode()
+    status, refused = await _send(ground, "POST", "/instances", raw, "d", token)
+    assert (status, refused["error"]["code"]) == (400, "invalid_request")
+    assert "callback address" in refused["error"]["message"]
+    assert "s3cret" not in refused["error"]["message"]

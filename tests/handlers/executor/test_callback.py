@@ -218,6 +218,11 @@ async def test_an_address_that_is_no_url_will_never_work(bench: Bench, url: str)
         await bench.call(url)
 
 
+async def test_a_password_in_an_address_that_was_registered_before_is_not_sent(bench: Bench) -> None:
+    with pytest.raises(Never, match="holds no name or password"):
+        await bench.call(url=f"http://ana:s3cret@127.0.0.1:{bench.ports['good']}/x")
+
+
 async def test_an_executor_without_an_address_is_not_called(bench: Bench) -> None:
     with pytest.raises(Never):
         await bench.callbacks.call(bench.executor(None), TOLD, APPROVED, None)
