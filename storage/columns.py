@@ -51,10 +51,8 @@ def on_postgresql(key: Looked) -> Looked | None:
     return aware(key) if isinstance(key, datetime) else key
 
 
-def instant(held: datetime | int | None) -> datetime | None:
+def instant(held: datetime | int) -> datetime:
     """Return an instant that either database held."""
-    if held is None:
-        return None
     return held.astimezone(UTC) if isinstance(held, datetime) else EPOCH + int(held) * MICROSECOND
 
 
@@ -75,7 +73,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read."""
-        return instant(value)
+        return None if value is None else instant(value)
 
 
 class Line(TypeDecorator[str]):

@@ -117,7 +117,7 @@ class RequestStore:
         """Return the earliest instant at which a request is due."""
         with reaching():
             found = await self._database.look(_NEXT)
-        return instant(found[0][0])
+        return None if found[0][0] is None else instant(found[0][0])
 
     async def of_agent(
         self, agent: AgentName, states: Sequence[State], limit: int, before: Before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -182,22 +182,24 @@ class Auditing:
 
 def _take(walk: Walk, page: list[Sealed], openings: list[Opening]) -> None:
     """Walk on over a page, and hold what stands beside it against it."""
-    walk.take((entry.sequence, entry.body, entry.leaf) for entry in page)
-    _require_columns(page)
+    start = walk.size
+
+    def look(place: int, fields: Mapping[str, Json]) -> None:
+        _require_columns(page[place - start], fields)
+
+    walk.take(((entry.sequence, entry.body, entry.leaf) for entry in page), look)
     _require_openings(page, openings)
 
 
-def _require_columns(page: list[Sealed]) -> None:
+def _require_columns(entry: Sealed, fields: Mapping[str, Json]) -> None:
     """Refuse an entry whose columns say other than its body: proofs and exports look entries up by them."""
-    for entry in page:
-        # In canonical JSON raw quotes stand only around names and values: these look-ups cannot be fooled.
-        about = entry.body.find(b'"request_id":"')
-        named = entry.body[about + 14 : entry.body.find(b'"', about + 14)].decode() if about >= 0 else None
-        # The kinds of entries have a dot; those of callers and keys, which stand further in, have none.
-        kind = f'"kind":"{entry.kind}"'.encode() if "." in entry.kind else b"not the kind of an entry"
-        at = f'"at":"{entry.at.isoformat(timespec="microseconds")[:-6]}Z"'.encode()
-        if named != entry.request_id or at not in entry.body or kind not in entry.body:
-            raise LogBroken("its columns are not what it says", entry.sequence)
+    at = entry.at.isoformat(timespec="microseconds")[:-6] + "Z"
+    if (
+        fields.get("kind") != entry.kind
+        or fields.get("at") != at
+        or fields.get("request_id") != entry.request_id
+    ):
+        raise LogBroken("its columns are not what it says", entry.sequence)
 
 
 def _require_openings(page: list[Sealed], openings: list[Opening]) -> None:

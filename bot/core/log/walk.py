@@ -1,13 +1,16 @@
 """The whole log, walked once and held against its checkpoints."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from bot.core.log.broken import LogBroken
 from bot.core.log.entry import unseal
 from bot.core.log.merkle import Tree, leaf_hash
 from bot.core.log.note import Verifier, open_note
+
+Look = Callable[[int, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,17 @@ class Walk:
         """How many entries were taken."""
         return self._tree.size
 
-    def take(self, entries: Iterable[tuple[int, bytes, bytes]]) -> None:
-        """Take the next (sequence, entry, stored leaf hash) in order; `LogBroken` at the first bad one."""
+    def take(self, entries: Iterable[tuple[int, bytes, bytes]], look: Look | None = None) -> None:
+        """Take the next (sequence, entry, stored leaf hash) in order; `LogBroken` at the first bad one.
+
+        `look` is handed each entry's place and fields, which were read anyway; it may raise `LogBroken`, too.
+        """
         rest = iter(entries)
         while True:
             self._hold()
             before = self._tree.size
             room = self._marks[self._held].size - before if self._held < len(self._marks) else None
-            self._tree = self._tree.extend(_leaves(islice(rest, room), before))
+            self._tree = self._tree.extend(_leaves(islice(rest, room), before, look))
             if room is None or self._tree.size - before < room:
                 break
 
@@ -85,13 +91,15 @@ def verify_entries(
     return walk.finish()
 
 
-def _leaves(entries: Iterable[tuple[int, bytes, bytes]], start: int) -> Iterator[bytes]:
+def _leaves(entries: Iterable[tuple[int, bytes, bytes]], start: int, look: Look | None) -> Iterator[bytes]:
     """Yield the leaf of each entry that is what and where it says it is."""
     for place, (sequence, entry, stored) in enumerate(entries, start):
         if sequence != place:  # 2
             raise LogBroken(f"it is missing: entry {sequence} stands in its place", place)
-        unseal(entry, place)  # 2
+        fields = unseal(entry, place)  # 2
         leaf = leaf_hash(entry)
         if leaf != stored:  # 3
             raise LogBroken("it does not hash to its stored leaf", place)
+        if look is not None:
+            look(place, fields)
         yield leaf
