@@ -15,7 +15,7 @@ from handlers.commands.answers import (
 from handlers.commands.asked_for import Finder
 from handlers.commands.checkup import Finding
 from handlers.commands.desk import Desk
-from handlers.commands.words import Asked, Role, Trace, Vocabulary, Word
+from handlers.commands.words import Asked, Role, Vocabulary, Word
 from handlers.evidence import File
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "Style",
     "Table",
     "Tone",
-    "Trace",
     "Vocabulary",
     "Word",
     "said_no",

@@ -14,7 +14,7 @@ from bot.ports import Clock, Store
 from bot.services.admin import Admin
 from bot.services.limiting import Limiting
 from handlers.commands.answers import Act, Answer, Row, Style, Table, Tone, told
-from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.commands.words import Asked, Role, Word, always
 
 LIMITS = re.compile(r"(pending|minute) ([0-9]{1,6})")
 
@@ -38,7 +38,6 @@ class Agents:
                 ("agents list",),
                 self.list,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
             Word(
                 "agents pause",
@@ -47,7 +46,7 @@ class Agents:
                 ("agents pause deployer",),
                 self.pause,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
             ),
             Word(
                 "agents resume",
@@ -56,7 +55,7 @@ class Agents:
                 ("agents resume deployer",),
                 self.resume,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
                 loosens=True,
             ),
             Word(
@@ -66,7 +65,7 @@ class Agents:
                 ("agents limits deployer pending 20", "agents limits deployer pending 20 minute 60"),
                 self.limits,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
                 loosens=True,
             ),
         )

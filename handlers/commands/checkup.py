@@ -14,7 +14,7 @@ from bot.core.terms import State
 from bot.services.counting import Counting
 from handlers.commands.answers import Answer, Line, Picture, Row, Table, Tone
 from handlers.commands.picture import drawn, said
-from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.commands.words import Asked, Role, Word
 from handlers.render import duration
 
 USUAL = 30  # days
@@ -49,7 +49,6 @@ class Stats:
                 ("stats", "stats 7"),
                 self.stats,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
         )
 
@@ -85,7 +84,6 @@ class Doctor:
                 ("doctor",),
                 self.doctor,
                 Role.ADMIN,
-                Trace.ALWAYS,
             ),
         )
 

@@ -1,4 +1,4 @@
-"""Runs what people type: who may is asked each time, and what matters is on record before it is answered."""
+"""Runs what people type: who may is asked each time, and every word is on record before it is answered."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from bot.core.card import Card
 from bot.core.deadline import refuse_stale
 from bot.core.errors import Refusal, UnknownPerson
-from bot.core.terms import Actor, Change, Entry, EntryKind, PersonName
+from bot.core.terms import Actor, Change, Entry, EntryKind, Person, PersonName
 from bot.ports import Clock, Policies, Refusals, Store
 from handlers.commands.answers import Answer
 from handlers.commands.tying import Tying
-from handlers.commands.words import Asked, Role, Trace, Vocabulary, Word, examples, overview, unknown
+from handlers.commands.words import Asked, Role, Vocabulary, examples, overview, unknown
 from handlers.pace import Pace
 
 LINE_MAX = 3000  # characters of a command; a reason is shorter, and chats cut longer ones anyway
+HELP = "help"  # also what nothing at all means
 KEPT_MAX = 500  # characters of what was typed, in the entry
 
 
@@ -47,17 +48,21 @@ class Desk:
         if person is None:
             raise UnknownPerson
         line = " ".join(line[:LINE_MAX].splitlines()).strip()
-        if not line or line.lower() == "help":
-            return overview(self.vocabulary.words, person, self.prefix)
-        if line.lower().startswith("help "):
-            about = self.vocabulary.beginning(line[5:])
-            said = [word for word in about if word.role.held_by(person)]
-            return examples(said, self.prefix) if said else self._unknown(line[5:], actor)
+        if not line or line.lower().split()[0] == HELP:
+            return await self._help(actor, person, line[len(HELP) :].strip())
         read = self.vocabulary.read(line)
         if read is None:
             said = [w for w in self.vocabulary.beginning(line) if w.role.held_by(person)]
             return examples(said, self.prefix) if said else self._unknown(line, actor)
         return await self._do(Asked(actor, person, *read, self.prefix, self.shows_all))
+
+    async def _help(self, actor: Actor, person: Person, about: str) -> Answer:
+        self.pace.keep_person(person.name)
+        await self._record(actor, HELP, about, None)
+        if not about:
+            return overview(self.vocabulary.words, person, self.prefix)
+        said = [word for word in self.vocabulary.beginning(about) if word.role.held_by(person)]
+        return examples(said, self.prefix) if said else self._unknown(about, actor)
 
     async def stranger(self, actor: Actor, shown: str, line: str) -> Answer | None:
         """Answer what an account may type that is nobody's yet; None for anything else.
@@ -72,10 +77,10 @@ class Desk:
             raise
 
     async def refused(self, actor: Actor, line: str, refusal: Refusal) -> None:
-        """Put on record that somebody who is nobody here typed what only some may; `actor.name` is empty."""
+        """Put on record that somebody who is nobody here typed a word of ours; `actor.name` is empty."""
         read = self.vocabulary.read(line[:LINE_MAX])
-        if read is not None and read[0].trace is not Trace.NONE:
-            await self._record(actor, *read, refusal)
+        if read is not None:
+            await self._record(actor, read[0].name, read[1], refusal)
 
     async def _do(self, asked: Asked) -> Answer:
         word = asked.word
@@ -88,19 +93,19 @@ class Desk:
                 refuse_stale(self.policies.current().broken_since, self.clock.now())
             answer = await word.work(asked)
         except Refusal as refusal:
-            if word.trace is not Trace.NONE and not refusal.on_record:
-                await self._record(asked.actor, word, asked.rest, refusal)
+            if not refusal.on_record:
+                await self._record(asked.actor, word.name, asked.rest, refusal)
             raise
-        if word.trace is Trace.ALWAYS:
-            await self._record(asked.actor, word, asked.rest, None)
+        if not word.recorded(asked.rest):
+            await self._record(asked.actor, word.name, asked.rest, None)
         return answer
 
-    async def _record(self, actor: Actor, word: Word, rest: str, refusal: Refusal | None) -> None:
-        facts = {"command": word.name} | ({"refusal": refusal.slug()} if refusal else {})
+    async def _record(self, actor: Actor, name: str, rest: str, refusal: Refusal | None) -> None:
+        facts = {"command": name} | ({"refusal": refusal.slug()} if refusal else {})
         private = {"words": rest[:KEPT_MAX]} if rest else {}
         now = self.clock.now()
         # A flood of one word refused to one person is counted; another word has an entry of its own.
-        said = word.name if refusal else None
+        said = name if refusal else None
         entry = Entry(kind=EntryKind.ADMIN, at=now, by=actor, decision=said, facts=facts, private=private)
         if refusal is not None:
             await self.refusals.note(entry, refusal)

@@ -19,7 +19,7 @@ from bot.core.terms import Digest
 from bot.services.reviewing import Breaking
 from handlers.commands.answers import Act, Answer, Line, Style, Tone
 from handlers.commands.asked_for import Finder
-from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.commands.words import Asked, Role, Word, always
 
 CONFIRM = "confirm"
 GRAVE = ("break-glass", CONFIRM)  # how the line begins; then come request, digest, proof and reason
@@ -48,7 +48,7 @@ class Glass:
                 ("break-glass 3f9a0c1b the shop is down and nobody answers",),
                 self.break_glass,
                 Role.BREAK_GLASS,
-                Trace.REFUSALS,
+                _confirms,  # before that, it is on record that somebody got as far as looking
             ),
             Word(
                 "glass-review",
@@ -57,7 +57,7 @@ class Glass:
                 ("glass-review 3f9a0c1b proper the shop was down indeed",),
                 self.review,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
             ),
         )
 
@@ -120,6 +120,10 @@ def shown_to(person: str, request_id: str, digest: str, commit: Callable[[bytes]
 def is_grave(line: str) -> bool:
     """Say whether a button that runs this line wants the request's short code typed first."""
     return tuple(line.split()[:2]) == GRAVE
+
+
+def _confirms(rest: str) -> bool:
+    return rest.split(None, 1)[:1] == [CONFIRM]
 
 
 def confirmed(line: str, typed: str | None) -> None:

@@ -10,7 +10,7 @@ from bot.core.log import LogBroken
 from bot.services.auditing import Auditing
 from handlers.commands.answers import Answer, Line, Tone, told
 from handlers.commands.asked_for import Finder
-from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.commands.words import Asked, Role, Word
 from handlers.evidence import NO_ENTRY, entries_between, instant, proof_of
 
 
@@ -31,7 +31,6 @@ class Log:
                 ("audit verify",),
                 self.verify,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
             Word(
                 "audit prove",
@@ -40,7 +39,6 @@ class Log:
                 ("audit prove 3f9a0c1b", "audit prove 3f9a0c1b open"),
                 self.prove,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
             Word(
                 "audit export",
@@ -49,7 +47,6 @@ class Log:
                 ("audit export", "audit export 2026-01-01 2026-02-01"),
                 self.export,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
         )
 

@@ -12,7 +12,7 @@ from bot.core.terms import GroupName, Person, PersonName
 from bot.ports import InForce, Policies
 from bot.services.entering import Entering
 from handlers.commands.answers import Answer, Line, Tone
-from handlers.commands.words import Asked, Trace, Word
+from handlers.commands.words import Asked, Word, always
 
 RULES_MAX = 20  # that somebody may approve, told one by one
 
@@ -34,7 +34,6 @@ class People:
                 "what the directory says of you, or of somebody, and what they may approve",
                 ("who", "who @ana"),
                 self.who,
-                trace=Trace.ALWAYS,
             ),
             Word(
                 "sign-in",
@@ -42,7 +41,7 @@ class People:
                 "a link, for you alone and once, to the web inbox",
                 ("sign-in",),
                 self.sign_in,
-                trace=Trace.REFUSALS,
+                recorded=always,
             ),
         )
 

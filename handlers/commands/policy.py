@@ -13,7 +13,7 @@ from bot.ports import Clock, InForce, Policies
 from bot.services.explaining import Explaining
 from handlers.commands.answers import Act, Answer, Line, Row, Table, Tone, told
 from handlers.commands.asked_for import Finder
-from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.commands.words import Asked, Role, Word
 from handlers.render import duration
 
 RULES_MAX = 30  # listed in chat
@@ -40,7 +40,6 @@ class Policy:
                 ("policy show",),
                 self.show,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
             Word(
                 "policy explain",
@@ -49,7 +48,6 @@ class Policy:
                 ("policy explain 3f9a0c1b",),
                 self.explain,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
             Word(
                 "policy check",
@@ -58,7 +56,6 @@ class Policy:
                 ("policy check",),
                 self.check,
                 Role.ADMIN,
-                Trace.ALWAYS,
             ),
             Word(
                 "policy reload",
@@ -67,7 +64,6 @@ class Policy:
                 ("policy reload",),
                 self.put_in_force,
                 Role.ADMIN,
-                Trace.ALWAYS,
             ),
         )
 

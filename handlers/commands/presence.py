@@ -15,7 +15,7 @@ from bot.services.reviewing import Reviewing
 from handlers.commands.answers import Act, Answer, Line, Tone, told
 from handlers.commands.asked_for import Finder
 from handlers.commands.moments import moment
-from handlers.commands.words import Asked, Trace, Word
+from handlers.commands.words import Asked, Word, always
 
 USUAL_ZONE = "UTC"
 
@@ -38,7 +38,7 @@ class Presence:
                 "ask the agent; its answer appears on the card",
                 ("ask 3f9a0c1b which tables does it touch?",),
                 self.ask,
-                trace=Trace.REFUSALS,
+                recorded=always,
             ),
             Word(
                 "delegate",
@@ -46,7 +46,7 @@ class Presence:
                 "let your possible deputy decide this one in your place, or take that back",
                 ("delegate 3f9a0c1b @bo", "delegate 3f9a0c1b off"),
                 self.delegate,
-                trace=Trace.REFUSALS,
+                recorded=always,
             ),
             Word(
                 "away",
@@ -54,16 +54,16 @@ class Presence:
                 "be away, perhaps with a deputy; alone it shows how things stand",
                 ("away", "away until Friday to @bo", "away until 2026-12-01", "away until 3d"),
                 self.away,
-                trace=Trace.REFUSALS,
+                recorded=bool,  # alone it only shows how things stand
             ),
-            Word("back", "back", "be back", ("back",), self.back, trace=Trace.REFUSALS),
+            Word("back", "back", "be back", ("back",), self.back, recorded=always),
             Word(
                 "quiet",
                 "quiet FROM UNTIL [ZONE] | quiet off",
                 "no reminders at these hours of each day",
                 ("quiet 22:00 07:00 Europe/Paris", "quiet off"),
                 self.quiet,
-                trace=Trace.REFUSALS,
+                recorded=always,
             ),
         )
 

@@ -13,7 +13,7 @@ from bot.services.viewing import Viewing
 from bot.services.withdrawing import Withdrawing
 from handlers.commands.answers import Act, Answer, Line, Row, Table, Tone, told
 from handlers.commands.asked_for import Finder
-from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.commands.words import Asked, Role, Word, always
 
 SHOWN_MAX = 12  # requests listed in chat; the web has them all
 MORE = "There are more; the web has them all:"
@@ -52,7 +52,7 @@ class Requests:
                 "take back what waits and was asked for you or by your agent",
                 ("cancel 3f9a0c1b wrong database",),
                 self.cancel,
-                trace=Trace.REFUSALS,
+                recorded=always,
             ),
             Word(
                 "revoke",
@@ -61,7 +61,7 @@ class Requests:
                 ("revoke 3f9a0c1b the window has closed",),
                 self.revoke,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
             ),
         )
 

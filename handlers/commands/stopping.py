@@ -11,7 +11,7 @@ from bot.ports import Clock, Letter, Policies, Store
 from bot.services.freezing import Freezing
 from bot.services.redelivering import Redelivering
 from handlers.commands.answers import Act, Answer, Line, Row, Style, Table, Tone, told
-from handlers.commands.words import Asked, Role, Trace, Word
+from handlers.commands.words import Asked, Role, Word, always
 from handlers.render import duration
 
 LETTERS_MAX = 12
@@ -37,7 +37,7 @@ class Stopping:
                 ("freeze db.* restoring a backup", "freeze * incident 12"),
                 self.freeze,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
             ),
             Word(
                 "unfreeze",
@@ -46,7 +46,7 @@ class Stopping:
                 ("unfreeze db.*", "unfreeze *"),
                 self.unfreeze,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
                 loosens=True,
             ),
             Word(
@@ -56,7 +56,6 @@ class Stopping:
                 ("freezes",),
                 self.freezes,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
         )
 
@@ -115,7 +114,6 @@ class Deliveries:
                 ("deliveries list",),
                 self.list,
                 Role.AUDITOR,
-                Trace.ALWAYS,
             ),
             Word(
                 "deliveries redeliver",
@@ -124,7 +122,7 @@ class Deliveries:
                 ("deliveries redeliver 17",),
                 self.redeliver,
                 Role.ADMIN,
-                Trace.REFUSALS,
+                always,
             ),
         )
 

@@ -9,7 +9,7 @@ from bot.core.literal import visible
 from bot.core.terms import Actor, Linked
 from bot.services.linking import Linking
 from handlers.commands.answers import Act, Answer, Line, Row, Style, Table, Tone, told
-from handlers.commands.words import Asked, Trace, Word
+from handlers.commands.words import Asked, Word, always
 
 LINK = "link"
 
@@ -30,7 +30,7 @@ class Tying:
                 "tie this account to you: by a link, then by the code that its page shows",
                 ("link", "link K7QM2RXA"),
                 self.link,
-                trace=Trace.REFUSALS,
+                recorded=always,
             ),
             Word(
                 "unlink",
@@ -38,7 +38,7 @@ class Tying:
                 "show the accounts that you linked, or untie one",
                 ("unlink", "unlink slack:T0123ABCD/U0456EFGH"),
                 self.unlink,
-                trace=Trace.REFUSALS,
+                recorded=bool,  # alone it only shows them
             ),
         )
 

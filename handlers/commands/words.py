@@ -44,12 +44,14 @@ class Role(StrEnum):
                 return NotAnAdmin()
 
 
-class Trace(StrEnum):
-    """What the audit log gets of a word, beside what its service leaves there by itself."""
+def never(_rest: str) -> bool:
+    """Say that a word changes nothing: the desk puts on record that somebody looked."""
+    return False
 
-    NONE = "none"  # looking at one's own
-    REFUSALS = "refusals"  # the service leaves an entry when it is done
-    ALWAYS = "always"  # nothing changes, and still it is on record that somebody looked
+
+def always(_rest: str) -> bool:
+    """Say that a word's service leaves its audit entry, with what it changes."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ Work = Callable[[Asked], Awaitable[Answer]]
 class Word:
     """One command: `usage` with what follows it in capitals, what it `does`, and `examples`.
 
-    One that `loosens` lets more happen than before; it needs a directory that loads, as a review does.
+    `recorded` says whether, with what follows it, its service leaves the audit entry; else the desk does. A
+    refused one has its entry in any case. One that `loosens` lets more happen than before; it needs a
+    directory that loads, as a review does.
     """
 
     name: str
@@ -105,7 +109,7 @@ class Word:
     examples: tuple[str, ...]
     work: Work
     role: Role = Role.ANYONE
-    trace: Trace = Trace.NONE
+    recorded: Callable[[str], bool] = never
     loosens: bool = False
 
 

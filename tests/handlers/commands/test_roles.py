@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from bot.core.errors import DirectoryStale, Malformed, NotAnAdmin, Refusal, TooMany, UnknownPerson
 from bot.core.terms import Actor, ActorKind, PersonName, Proof, Surface
-from handlers.commands import Act, Role, Trace
+from handlers.commands import Act, Role
 from handlers.pace import PERSON_PER_MINUTE
 from tests.fixtures.policy import write_policy
 from tests.handlers.commands.conftest import PEOPLE, Counter, text
@@ -30,13 +31,14 @@ LINES = {
     "break-glass": "break-glass 3f9a0c1b the shop is down",
 }
 HELD_BY = {Role.ANYONE: "ana", Role.AUDITOR: "au", Role.ADMIN: "ed", Role.BREAK_GLASS: "gil"}
-READING = {"inbox", "list", "show", "history"}  # one's own: what is not on record
 
 
-def test_every_word_but_those_of_looking_at_ones_own_is_on_record(counter: Counter) -> None:
-    words = counter.desk.vocabulary.words
-    assert {word.name for word in words if word.trace is Trace.NONE} == READING
-    assert all(word.role is Role.ANYONE for word in words if word.name in READING)
+async def test_every_word_is_on_record_whether_it_is_done_or_refused(counter: Counter) -> None:
+    for word in counter.desk.vocabulary.words:
+        before = await counter.world.audit()
+        with suppress(Refusal):
+            await counter.types(HELD_BY[word.role], LINES.get(word.name, word.name))
+        assert await counter.world.audit() == before + 1, word.name
 
 
 async def test_nobody_without_the_role_may_say_a_word_and_the_try_is_on_record(counter: Counter) -> None:
@@ -143,7 +145,16 @@ async def test_what_one_person_types_has_a_pace_and_a_freeze_never_waits(counter
     for _ in range(PERSON_PER_MINUTE):
         counter.desk.pace.keep_person(PersonName("ed"))
     before = await counter.world.audit()
-    lines = ("who", "sign-in", "away until 3d", "quiet off", "ask 3f9a0c1b why?", "delegate 3f9a0c1b @bo")
+    lines = (
+        "help",
+        "who",
+        "inbox",
+        "sign-in",
+        "away until 3d",
+        "quiet off",
+        "ask 3f9a0c1b why?",
+        "delegate 3f9a0c1b @bo",
+    )
     for line in lines:
         with pytest.raises(TooMany):
             await counter.types("ed", line)
@@ -162,11 +173,36 @@ async def test_what_was_typed_can_be_erased_and_only_its_commitment_stays(counte
     assert "words" in body["private"]
 
 
-async def test_looking_at_ones_own_leaves_no_entry(counter: Counter) -> None:
+async def test_looking_is_on_record(counter: Counter) -> None:
+    request = await asked(counter)
+    for line, command in (
+        ("", "help"),
+        ("HELP freeze", "help"),
+        ("inbox", "inbox"),
+        ("list pending", "list"),
+        (f"show {request['id']}", "show"),
+        ("history", "history"),
+        ("away", "away"),
+        ("unlink", "unlink"),
+    ):
+        before = await counter.world.audit()
+        await counter.types("ana", line)
+        assert await counter.world.audit() == before + 1, line
+        assert (await counter.entries())[-1]["facts"] == {"command": command}, line
+
+
+async def test_what_is_no_word_leaves_no_entry(counter: Counter) -> None:
     before = await counter.world.audit()
-    for line in ("", "help", "help freeze", "inbox", "list", "history", "inbxo", "frobnicate"):
+    for line in ("inbxo", "frobnicate"):
         await counter.types("ana", line)
     assert await counter.world.audit() == before
+
+
+async def test_what_somebody_does_for_themselves_is_on_record_once(counter: Counter) -> None:
+    for line in ("away until 3d", "back", "quiet 22:00 07:00", "quiet off", "sign-in"):
+        before = await counter.world.audit()
+        await counter.types("ana", line)
+        assert await counter.world.audit() == before + 1, line
 
 
 async def test_somebody_whom_the_directory_no_longer_knows_is_nobody(counter: Counter) -> None:
@@ -175,14 +211,15 @@ async def test_somebody_whom_the_directory_no_longer_knows_is_nobody(counter: Co
             await counter.types("zoe", line)
 
 
-async def test_a_stranger_who_types_an_admins_word_is_on_record(counter: Counter) -> None:
+async def test_a_stranger_who_types_a_word_is_on_record(counter: Counter) -> None:
     stranger = Actor(ActorKind.PERSON, "", Surface.SLACK, "T0X/U0X", Proof.SIGNATURE)
     before = await counter.world.audit()
     await counter.desk.refused(stranger, "freeze * now", UnknownPerson())
-    await counter.desk.refused(stranger, "inbox", UnknownPerson())
-    await counter.desk.refused(stranger, "open sesame", UnknownPerson())
     assert (await counter.entries())[-1]["facts"] == {"command": "freeze", "refusal": "unknown-person"}
-    assert await counter.world.audit() == before + 1
+    await counter.desk.refused(stranger, "inbox", UnknownPerson())
+    assert (await counter.entries())[-1]["facts"] == {"command": "inbox", "refusal": "unknown-person"}
+    await counter.desk.refused(stranger, "open sesame", UnknownPerson())
+    assert await counter.world.audit() == before + 2
 
 
 async def test_help_tells_each_role_what_it_may_say(counter: Counter) -> None:

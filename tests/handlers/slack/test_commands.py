@@ -121,7 +121,7 @@ async def test_only_people_of_ours_get_an_inbox_or_a_link(world: World, slack: F
             assert "/enter" not in str(answer)
             assert "blocks" not in answer
         world.clock.advance(timedelta(minutes=1))
-    assert await world.audit() == before + 4  # a link that was refused, and no look at what is one's own
+    assert await world.audit() == before + 8  # an inbox and a link were refused each
 
 
 async def test_a_guest_who_types_an_admins_word_is_refused_and_on_record(
