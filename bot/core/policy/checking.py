@@ -173,7 +173,10 @@ def check_people(filled: Filled, everything: Everything) -> None:
     stages = filled.get("stages") or ()
     sound = [_check_reference(n, ref, everything) for _, stage in stages for n, ref in stage.get("approvers")]
     if stages and all(sound):
-        _check_quorums(filled, stages, everything)
+        barred = _barred(filled, everything)
+        _check_quorums(stages, barred, everything)
+        for _, stage in stages:
+            _check_denials(str(filled.get("id", "defaults")), stage, barred, everything)
 
 
 def _check_reference(node: Node, reference: str, everything: Everything) -> bool:
@@ -188,12 +191,36 @@ def _check_reference(node: Node, reference: str, everything: Everything) -> bool
     return True
 
 
-def _check_quorums(filled: Filled, stages: Sequence[tuple[Node, Filled]], everything: Everything) -> None:
+def _barred(filled: Filled, everything: Everything) -> People:
+    own = [reference for _, reference in filled.get("separation") or ()]
+    named = (ref for ref in (*own, *everything.defaults.rule.separation) if ":" in ref)
+    return frozenset().union(*(_people(ref, everything) or NOBODY for ref in named))
+
+
+def _check_denials(whose: str, stage: Filled, barred: People, everything: Everything) -> None:
+    """Refuse a `deny` that more people must meet than may: nobody could stop what they are asked about.
+
+    As with quorums, those whom an escalation adds later do not count. Where only Slack or a calendar knows
+    how many there are it is a warning, unless one is enough.
+    """
+    needed = stage.get("deny", 1)
+    found = [_people(reference, everything) for _, reference in stage.get("approvers")]
+    if None in found:
+        if needed > 1:
+            everything.warnings.add(
+                f"{whose}, stage {stage.get('name')}: {needed} people must deny to end it, and only Slack "
+                "or a calendar knows how many may; while they are fewer nobody can"
+            )
+        return
+    able = len(frozenset().union(*(people or NOBODY for people in found)) - barred)
+    if 0 < able < needed:
+        everything.report.add(
+            stage.at("deny"), f"{needed} people must deny to end this stage, and only {able} may review it"
+        )
+
+
+def _check_quorums(stages: Sequence[tuple[Node, Filled]], barred: People, everything: Everything) -> None:
     """Refuse stages that cannot be met: the unconditional ones together, each conditional one with them."""
-    separation = [ref for _, ref in filled.get("separation") or ()] + list(
-        everything.defaults.rule.separation
-    )
-    barred = frozenset().union(*(_people(ref, everything) or NOBODY for ref in separation if ":" in ref))
     always = [stage for _, stage in stages if stage.get("when") is None]
     sets = [always] if always else []
     sets += [[*always, stage] for _, stage in stages if stage.get("when") is not None]

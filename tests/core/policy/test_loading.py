@@ -177,6 +177,46 @@ def test_a_catalog_that_could_go_wrong_is_refused_when_it_loads(old: str, new: s
     assert any(message in problem for problem in found), found
 
 
+def deniable(approvers: str, deny: int, more: str = "") -> str:
+    """A rule whose one stage needs that many denials."""
+    stage = f"{{name: s, approvers: [{approvers}], deny: {deny}}}"
+    return f"id: r, match: {{action: db.migrate}}, effect: require_approval, stages: [{stage}]{more}"
+
+
+@pytest.mark.parametrize(
+    ("approvers", "able", "more"),
+    [
+        ("person:ana", 1, ""),
+        ("person:ana, person:bo", 2, ""),
+        ("group:dba", 3, ""),
+        ("group:dba, person:ana", 3, ""),
+        ("group:ops", 2, ""),
+        ("group:dba", 2, ", separation: [person:cy]"),
+        ("person:ana", 1, ", escalate: [{after: PT5M, add: group:dba}]"),
+    ],
+)
+def test_a_deny_count_that_too_few_could_meet_is_refused_where_it_stands(
+    approvers: str, able: int, more: str
+) -> None:
+    assert problems(deniable(approvers, able, more)) == []
+    rule = deniable(approvers, able + 1, more)
+    (shown,) = problems(rule)
+    line = len(CATALOG.splitlines()) + 1
+    column = 5 + rule.index("deny: ") + 1
+    told = f"{able + 1} people must deny to end this stage, and only {able} may review it"
+    assert shown.startswith(f"bundle.yaml:{line}:{column}: {told}")
+    source, caret = shown.splitlines()[1:]
+    assert source[caret.index("^") :].startswith("deny: ")
+
+
+def test_a_deny_count_of_people_whom_only_slack_knows_is_a_warning_and_one_is_none() -> None:
+    (warned,) = (
+        text for text in a_bundle(deniable("person:ana, group:remote", 3)).warnings if "deny" in text
+    )
+    assert warned.startswith("r, stage s: 3 people must deny to end it, and only Slack or a calendar knows")
+    assert not any("deny" in text for text in a_bundle(deniable("group:remote", 1)).warnings)
+
+
 def test_one_person_cannot_be_two_stages() -> None:
     stages = "[{name: one, approvers: [person:ana]}, {name: two, approvers: [person:ana]}]"
     (shown,) = problems(f"id: r, match: {{action: db.migrate}}, effect: require_approval, stages: {stages}")
