@@ -146,6 +146,22 @@ async def test_a_page_tells_the_whole_story(world: World, ana: Browser, state: s
     assert "on the web" in page.text
 
 
+@pytest.mark.parametrize(("state", "said"), [("succeeded", "Succeeded"), ("failed", "Failed")])
+async def test_what_became_of_it_stands_with_the_status_before_what_ran(
+    world: World, ana: Browser, state: str, said: str
+) -> None:
+    request = await world.asked()
+    await ana.decide(request, "approve", "looks right")
+    assert "took 3 s" not in (await ana.get(f"/requests/{request.id}")).text
+    await world.ran(request, State(state), f"took 3 s; {EVIL}")
+
+    head, ran, _ = (await ana.get(f"/requests/{request.id}")).text.partition("What would run")
+
+    assert ran
+    assert f"{said}: took 3 s; &lt;script&gt;" in head
+    assert "<script>alert" not in head
+
+
 # ── deciding ─────────────────────────────────────────────────────────────────────────────────────
 
 
