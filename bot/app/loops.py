@@ -32,6 +32,8 @@ LATE_MAX = timedelta(seconds=60)  # likewise: what should have happened and did 
 CHECKPOINT_PAUSE = 0.2  # seconds between two checkpoints under a stream of approvals
 SIGNED = frozenset({EntryKind.APPROVED, EntryKind.REDEEMED})  # after these a checkpoint is signed at once
 
+AUDIT = "python -m bot audit verify"  # names the first entry that is wrong
+
 log = structlog.get_logger()
 
 
@@ -123,8 +125,12 @@ class Loops:
         try:
             await self._parts.auditing.checkpoint()
         except LogBroken as broken:
-            self._parts.trust.problem = str(broken)
-            log.exception("log.distrusted")
+            self.distrust(str(broken))
+
+    def distrust(self, problem: str) -> None:
+        """Let no grant leave until a start finds the log right, and say in the log what to run."""
+        self._parts.trust.problem = problem
+        log.error("log.distrusted", problem=problem, refused="every grant", run=AUDIT)
 
     async def loaded(self) -> None:
         """Put on record which policy is in force, or why a newer one is not."""

@@ -108,9 +108,8 @@ async def surfaced(
             loops.committed(change)
 
         made.store.on_commit(committed)
-        made.trust.problem = await made.auditing.distrust()
-        if made.trust.problem:
-            log.error("log.distrusted", problem=made.trust.problem)
+        if problem := await made.auditing.distrust():
+            loops.distrust(problem)
         await loops.loaded()
         yield Running(app, made, delivering, loops)
 
@@ -190,9 +189,9 @@ async def serve(
     settings: Settings,
     *,
     examine: Examine | None = None,
-    ready: Callable[[str], None] | None = None,
+    ready: Callable[[str, str | None], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; call `ready(url)` once it listens."""
+    """Serve until SIGTERM or SIGINT; call `ready(url, why the log is not trusted)` once it listens."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -204,7 +203,7 @@ async def serve(
         listening(running) as url,
     ):
         if ready is not None:
-            ready(url)
+            ready(url, running.parts.trust.problem)
         log.info("server.ready", url=url)
         await stop.wait()
         log.info("server.stopping")

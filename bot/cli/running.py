@@ -18,6 +18,7 @@ from storage.schema import backup as copy_database
 from storage.schema import migrate as bring_up_to_date
 
 if TYPE_CHECKING:
+    from bot.cli.terminal import Terminal
     from bot.doctor import Finding
     from bot.settings import Settings
 
@@ -45,7 +46,7 @@ async def serve(call: Call) -> int:
         await run_server(
             settings,
             examine=lambda: _examined(settings),
-            ready=lambda url: call.terminal.good(f"Assent listens at {url}"),
+            ready=lambda url, problem: _listens(call.terminal, url, problem),
         )
     except OSError as error:
         if error.filename is not None:  # a file's, not the socket's
@@ -53,6 +54,28 @@ async def serve(call: Call) -> int:
         call.terminal.bad(_deaf(settings, error))
         return 1
     return 0
+
+
+def _listens(terminal: Terminal, url: str, problem: str | None) -> None:
+    """Say where it listens; over a log that is not what was signed, say above all what that stops."""
+    if problem is None:
+        terminal.good(f"Assent listens at {url}")
+        return
+    terminal.bad(f"NO GRANT LEAVES: the audit log is not what was signed. Assent listens at {url}")
+    for name, text in (
+        ("What is wrong", problem),
+        ("Refused now", "every redemption and every callback that carries a grant; /readyz answers 503"),
+        (
+            "Goes on",
+            "asking, reviewing, denying, revoking; a grant that is not redeemed in time lapses",
+        ),
+        (
+            "Run",
+            "python -m bot audit verify (it names the first bad entry), after a copy of the database",
+        ),
+        ("Then", 'docs/operating.md, "It does not verify?"; it is looked at again when the server starts'),
+    ):
+        terminal.say(f"  {name}: {text}.")
 
 
 def _deaf(settings: Settings, error: OSError) -> str:

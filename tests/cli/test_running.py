@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import parts
+from bot.settings import read
 from tests.cli.conftest import Typed
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,6 +50,43 @@ def test_serve_listens_until_it_is_stopped(install: Path) -> None:
     said, words = process.communicate(timeout=30)
     assert (process.returncode, said) == (0, "")
     assert json.loads(words.splitlines()[-1])["event"] == "server.stopping"
+
+
+def test_serve_over_a_log_that_is_not_trusted_says_first_what_it_refuses_and_what_to_run(
+    install: Path, typed: Typed
+) -> None:
+    typed("agents", "add", "deployer", "--owner", "ana")
+    asyncio.run(_checkpointed())
+    for file in (install / "data").glob("assent.db*"):
+        file.unlink()  # as if an older backup had been put back
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "serve"],
+        cwd=install,
+        env=_environment(0) | {"ASSENT_PUBLIC_URL": "http://127.0.0.1:8400"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    words: list[str] = []
+    for line in process.stderr:
+        words.append(line)
+        if "server.ready" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    said = "".join(words)
+    assert "✓" not in said
+    assert "✗ NO GRANT LEAVES: the audit log is not what was signed." in said
+    assert "What is wrong: it is missing: a checkpoint was signed over " in said
+    assert "Refused now: every redemption and every callback that carries a grant" in said
+    assert "python -m bot audit verify" in said
+    (event,) = (json.loads(line) for line in words if "log.distrusted" in line)
+    assert (event["refused"], event["run"]) == ("every grant", "python -m bot audit verify")
+
+
+async def _checkpointed() -> None:
+    async with parts(read()) as opened:
+        assert await opened.auditing.checkpoint() is not None
 
 
 def test_serve_says_plainly_that_its_port_is_in_use(install: Path, taken_port: int) -> None:
