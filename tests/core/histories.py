@@ -19,6 +19,7 @@ from bot.core.terms import (
     Effect,
     EntryKind,
     Escalation,
+    ExecutorName,
     PersonName,
     ReasonRule,
     Request,
@@ -72,52 +73,86 @@ scopes = st.none() | st.sampled_from(((), ("stage-0",), ("stage-1",), ("stage-0"
 escalations = st.builds(Escalation, minutes, references, references, scopes)
 
 
-@st.composite
-def stages(draw: st.DrawFn) -> tuple[Stage, ...]:
-    """Up to three stages; now and then one that the policy's loader would never let through."""
-    count = draw(st.sampled_from((0, 1, 1, 2, 2, 2, 3, 3)))
-    quorums = st.sampled_from((*[1, 2] * 6, 3, 3, 0, -1))
-    return tuple(
-        Stage(f"stage-{number}", draw(approvers), draw(quorums), draw(st.integers(0, 3)), draw(withins))
-        for number in range(count)
-    )
+# Strategies are made once, up here: one that is made at each draw is validated at each draw.
+quorums = st.sampled_from((*[1, 2] * 6, 3, 3, 0, -1))
+parts_of_stages = st.tuples(approvers, quorums, st.integers(0, 3), withins)
+# Drawn by number: a set that is drawn member by member takes ten draws.
+some = st.integers(0, 2 ** len(PEOPLE) - 1).map(
+    lambda number: frozenset(name for place, name in enumerate(PEOPLE) if number >> place & 1)
+)
+most = some.map(lambda gone: EVERYBODY - gone) | st.just(EVERYBODY)
 
 
-@st.composite
-def odd_rosters(draw: st.DrawFn) -> Roster:
+def a_stage(
+    number: int, approvers: tuple[str, ...], quorum: int, deny: int, within: timedelta | None
+) -> Stage:
+    """Return a stage; now and then it is one that the policy's loader would never let through."""
+    return Stage(f"stage-{number}", approvers, quorum, deny, within)
+
+
+stages = st.one_of(*(st.tuples(*[parts_of_stages] * count) for count in (0, 1, 1, 2, 2, 2, 3, 3))).map(
+    lambda parts: tuple(a_stage(number, *part) for number, part in enumerate(parts))
+)
+
+
+def an_odd_roster(
+    groups: dict[str, frozenset[PersonName] | None],
+    people: frozenset[PersonName],
+    barred: frozenset[PersonName],
+    away: dict[PersonName, PersonName | None],
+    deputies: dict[PersonName, frozenset[PersonName]],
+) -> Roster:
     """Whoever is there, in any groups; sources may be silent, people gone or barred."""
-    some = st.frozensets(st.sampled_from(PEOPLE))
-    most = some.map(lambda gone: EVERYBODY - gone) | st.just(EVERYBODY)
-    groups: dict[str, frozenset[PersonName] | None] = {
-        name: draw(st.none() | most | some) for name in draw(st.sets(st.sampled_from(GROUPS), min_size=1))
-    }
-    known = a_roster(groups, draw(most), draw(st.just(frozenset()) | some))
-    person = st.sampled_from(PEOPLE)
-    away = draw(st.dictionaries(person, st.none() | person, max_size=4))
-    return replace(known, away=away, deputies=draw(st.dictionaries(person, some, max_size=4)))
+    return replace(a_roster(groups, people, barred), away=away, deputies=deputies)
 
 
+odd_rosters = st.builds(
+    an_odd_roster,
+    st.dictionaries(st.sampled_from(GROUPS), st.none() | most | some, min_size=1),
+    most,
+    st.just(frozenset()) | some,
+    st.dictionaries(st.sampled_from(PEOPLE), st.none() | st.sampled_from(PEOPLE), max_size=4),
+    st.dictionaries(st.sampled_from(PEOPLE), some, max_size=4),
+)
 usual_roster = a_roster({"dba": EVERYBODY, "leads": EVERYBODY - {PEOPLE[1]}})
 gone_home = replace(usual_roster, people=usual_roster.people - {PEOPLE[1]})
-rosters = st.sampled_from((usual_roster, usual_roster, usual_roster, gone_home)) | odd_rosters()
+rosters = st.sampled_from((usual_roster, usual_roster, usual_roster, gone_home)) | odd_rosters
 
 
-@st.composite
-def new_requests(draw: st.DrawFn) -> Change:
-    """A request that was just opened."""
+def a_new_request(
+    levels: list[Escalation],
+    stages: tuple[Stage, ...],
+    executor: ExecutorName | None,
+    effect: Effect,
+    reactions: bool,
+    reversibility: Reversibility,
+    reason_rule: ReasonRule,
+    roster: Roster,
+) -> Change:
+    """Open a request under a plan of any kind."""
     plan = replace(
-        a_plan(escalations=tuple(sorted(draw(st.lists(escalations, max_size=3)), key=lambda e: e.after))),
-        stages=draw(stages()),
-        executor=draw(st.sampled_from((RUNNER, RUNNER, RUNNER, None))),
-        effect=draw(
-            st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 6, Effect.ALLOW, Effect.ALLOW, Effect.DENY))
-        ),
-        reactions=draw(st.booleans()),
-        reversibility=draw(st.sampled_from(Reversibility)),
-        reason_rule=draw(st.sampled_from((ReasonRule.OPTIONAL, *ReasonRule))),
+        a_plan(escalations=tuple(sorted(levels, key=lambda level: level.after))),
+        stages=stages,
+        executor=executor,
+        effect=effect,
+        reactions=reactions,
+        reversibility=reversibility,
+        reason_rule=reason_rule,
     )
-    request = a_request(plan=plan, due_at=None)
-    return opened(request, draw(rosters), an_actor(AGENT, kind=ActorKind.AGENT), NOON)
+    return opened(a_request(plan=plan, due_at=None), roster, an_actor(AGENT, kind=ActorKind.AGENT), NOON)
+
+
+new_requests = st.builds(
+    a_new_request,
+    st.lists(escalations, max_size=3),
+    stages,
+    st.sampled_from((RUNNER, RUNNER, RUNNER, None)),
+    st.sampled_from((*[Effect.REQUIRE_APPROVAL] * 6, Effect.ALLOW, Effect.ALLOW, Effect.DENY)),
+    st.booleans(),
+    st.sampled_from(Reversibility),
+    st.sampled_from((ReasonRule.OPTIONAL, *ReasonRule)),
+    rosters,
+)
 
 
 RUNS = (
@@ -196,23 +231,22 @@ class Aside:
                 return look(people[self.number % len(people)], roster=self.roster)
 
 
-@st.composite
-def usual_requests(draw: st.DrawFn) -> Change:
-    """A request such as a real policy makes, to people who are there."""
-    groups = st.sampled_from((("group:dba",), ("group:leads",), ("group:dba", "group:leads")))
-    counts = st.integers(1, 2)
-    named = [
-        Stage(f"stage-{n}", draw(groups), draw(counts), draw(counts), draw(withins))
-        for n in range(draw(st.integers(1, 2)))
-    ]
+def a_usual_request(parts: list[tuple[Any, ...]], first_level: int, reactions: bool) -> Change:
+    """Open a request such as a real policy makes, to people who are there."""
+    named = [a_stage(number, *part) for number, part in enumerate(parts)]
     levels = (
         Escalation(timedelta(minutes=5), remind=("group:dba",)),
         Escalation(timedelta(minutes=10), add=("group:leads",)),
     )
-    plan = a_plan(*named, escalations=levels[draw(st.integers(0, 1)) :], reactions=draw(st.booleans()))
+    plan = a_plan(*named, escalations=levels[first_level:], reactions=reactions)
     return opened(a_request(plan=plan), usual_roster, an_actor(AGENT, kind=ActorKind.AGENT), NOON)
 
 
+usual_groups = st.sampled_from((("group:dba",), ("group:leads",), ("group:dba", "group:leads")))
+usual_stages = st.tuples(usual_groups, st.integers(1, 2), st.integers(1, 2), withins)
+usual_requests = st.builds(
+    a_usual_request, st.lists(usual_stages, min_size=1, max_size=2), st.integers(0, 1), st.booleans()
+)
 flaws = st.sampled_from(
     (
         {"digest": OTHER_DIGEST},

@@ -309,7 +309,7 @@ histories = st.lists(
 
 
 @settings(max_examples=300)
-@given(usual_requests(), histories)
+@given(usual_requests, histories)
 def test_no_history_breaks_glass_as_it_must_not_or_loses_its_review(
     first: Any, history: list[tuple[timedelta, Wish | Command]]
 ) -> None:

@@ -18,7 +18,7 @@ pauses = st.sampled_from((0, 1, 30, 60, 120, 300, 599, 600, 900)).map(
     lambda number: timedelta(seconds=number)
 )
 jumps = st.integers(-300, 1800).map(lambda number: timedelta(seconds=number))
-anything = usual_requests() | new_requests()
+anything = usual_requests | new_requests
 leaps = st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20)
 History = list[tuple[timedelta, Meant]]
 
@@ -45,23 +45,19 @@ def test_no_history_is_approved_without_its_quorum(first: Change, history: Histo
 
 
 @settings(max_examples=150)
-@given(
-    usual_requests() | new_requests(), st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20)
-)
+@given(usual_requests | new_requests, st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20))
 def test_not_even_when_the_clock_jumps_back_and_forth(first: Change, history: History) -> None:
     run(first, history)
 
 
 @pytest.mark.soak
 @settings(max_examples=100_000)
-@given(
-    usual_requests() | new_requests(), st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20)
-)
+@given(usual_requests | new_requests, st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20))
 def test_not_in_a_hundred_thousand_histories(first: Change, history: History) -> None:
     run(first, history)
 
 
-@given(new_requests(), st.data())
+@given(new_requests, st.data())
 def test_time_alone_brings_every_request_to_an_end(first: Change, data: st.DataObject) -> None:
     judge = Judge(first)
     for _ in range(12):

@@ -58,7 +58,7 @@ class Store:
 class Replicas(RuleBasedStateMachine):
     """Everything that two processes can do to one request."""
 
-    @initialize(first=usual_requests() | new_requests(), one=SKEW, other=SKEW)
+    @initialize(first=usual_requests | new_requests, one=SKEW, other=SKEW)
     def start(self, first: Change, one: timedelta, other: timedelta) -> None:
         """Both come up with a request there."""
         self.now = NOON

@@ -209,6 +209,18 @@ def test_rules_that_share_a_stage_take_the_stricter_of_everything() -> None:
     assert [address.target for address in plan.show] == ["#a", "#b"]
 
 
+def test_the_strictest_of_several_rules_sets_each_clock_and_what_loosens_takes_all_of_them() -> None:
+    loose = "execute_within: PT9M, report_within: PT9M, reveal_reviewers: true, reactions: true"
+    strict = "execute_within: PT2M, report_within: PT3M"
+    one = f"id: a, match: {{action: db.migrate}}, {loose}, separation: [person:bo], {REQUIRE}"
+    two = f"id: b, match: {{action: db.migrate}}, {strict}, separation: [person:di], {REQUIRE}"
+    alone, both = planned(a_bundle(one)), planned(a_bundle(one, two))
+    assert (alone.reveal_reviewers, alone.reactions) == (True, True)
+    assert (both.reveal_reviewers, both.reactions) == (False, False)
+    assert (both.execute_within, both.report_within) == (timedelta(minutes=2), timedelta(minutes=3))
+    assert {"person:bo", "person:di"} <= set(both.separation)
+
+
 def test_a_silent_rule_takes_the_default_clock_and_never_lengthens_it() -> None:
     slow = f"id: b, match: {{action: db.migrate}}, approve_within: PT2H, {REQUIRE}"
     silent = f"id: a, match: {{action: db.migrate}}, {REQUIRE}"
