@@ -146,6 +146,10 @@ class Settings(BaseSettings):
             raise ValueError(f"{' and '.join(missing)} {are} missing; docs/teams.md says where {they}")
         return self
 
+    def address(self) -> str:
+        """Return the URL that links begin with."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
 
 def read(environment_file: Path | None = Path(".env")) -> Settings:
     """Read the environment and `.env`; raises `SettingsWrong` naming the option and what to do."""

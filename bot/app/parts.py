@@ -106,7 +106,7 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
 
 def assembled(settings: Settings, clock: Clock, ids: RandomIds, store: DatabaseStore) -> Parts:
     """Put the services together on an open store."""
-    public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    public_url = settings.address()
     keys = Keys.open(settings.keys, public_url, clock)
     workspaces = _workspaces(settings, clock, store, keys)
     usergroups = _usergroups(workspaces, clock)

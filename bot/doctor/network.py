@@ -25,7 +25,7 @@ async def check_port(settings: Settings) -> AsyncIterator[Finding]:
 def _public(settings: Settings) -> Finding:
     url = settings.public_url
     if not url:
-        what = f"No ASSENT_PUBLIC_URL: links say http://{settings.host}:{settings.port}."
+        what = f"No ASSENT_PUBLIC_URL: links say {settings.address()}."
         if is_loopback(settings.host):
             return warn(what, "Fine for trying it here; set it to how people reach it.")
         return bad(what, "Set ASSENT_PUBLIC_URL to the https address under which people reach it.")

@@ -15,6 +15,7 @@ from bot.core.log import LogBroken
 from bot.core.policy import PolicyBroken
 from bot.core.terms import AgentName, Executor, PersonName
 from bot.doctor.finding import Finding, bad, good, off, warn
+from bot.keys import is_made
 from bot.settings import Settings
 from handlers.executor.egress import is_closed, is_inside
 
@@ -22,7 +23,7 @@ from handlers.executor.egress import is_closed, is_inside
 async def check_running(settings: Settings) -> AsyncIterator[Finding]:
     """Open it as the server does, and look at the log and the executors."""
     yield _writable(settings.checkpoints)
-    if not settings.keys.exists():
+    if not is_made(settings.keys):
         return  # a fresh install has no log and nobody registered
     try:
         async with parts(settings) as opened:

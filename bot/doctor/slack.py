@@ -15,6 +15,7 @@ from bot.conditions import compile_condition
 from bot.core.errors import Refusal
 from bot.core.policy import PolicyBroken
 from bot.doctor.finding import Finding, bad, good, off, warn
+from bot.keys import is_made
 from bot.ports import Later, Never, Policies, Unsure
 from bot.settings import Settings
 from handlers.slack import TheOne, Workspace, Workspaces
@@ -44,7 +45,7 @@ async def check_slack(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _installed(settings: Settings) -> AsyncIterator[Finding]:
-    if not settings.keys.exists():
+    if not is_made(settings.keys):
         yield off("Slack is installed in no workspace yet.", "Run: python -m bot slack install")
         return
     async with AsyncExitStack() as stack:

@@ -13,6 +13,7 @@ from bot.app.teams import teams_of
 from bot.core.errors import Refusal
 from bot.core.policy import PolicyBroken
 from bot.doctor.finding import Finding, bad, good, off, warn
+from bot.keys import is_made
 from bot.ports import Later, Never, Unsure
 from bot.settings import Settings
 from handlers.render import Renderer
@@ -31,7 +32,7 @@ async def check_teams(settings: Settings) -> AsyncIterator[Finding]:
         return
     yield await _keys(settings.teams_openid_metadata_url)
     yield _way_in(settings.public_url)
-    if not settings.keys.exists():
+    if not is_made(settings.keys):
         yield off("Teams has not told us of any team yet: `serve` has never run.", DOCS)
         return
     try:

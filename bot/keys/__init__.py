@@ -30,6 +30,7 @@ from bot.keys.folder import (
     KeysRefused,
     SigningKey,
     create,
+    is_made,
     load,
     new_pem,
     path_of,
@@ -37,7 +38,7 @@ from bot.keys.folder import (
 )
 from bot.ports import Clock
 
-__all__ = ["KEPT", "Keys", "KeysRefused"]
+__all__ = ["KEPT", "Keys", "KeysRefused", "is_made", "log_name"]
 
 KEPT = timedelta(days=30)  # that a rotated key still verifies: longer than any grant lives
 
@@ -54,7 +55,7 @@ class Keys:
     @classmethod
     def open(cls, folder: Path, issuer: str, clock: Clock) -> Self:
         """Open the folder, or make it; raises `KeysRefused` when others can read it. `issuer` is our URL."""
-        create(folder, f"{issuer.partition('://')[2]}/audit")
+        create(folder, log_name(issuer))
         return cls(folder, issuer, clock, load(folder))
 
     def grant(self, request: Request) -> str:
@@ -88,6 +89,10 @@ class Keys:
         """Return the verifier key of our checkpoints."""
         held = self._held()
         return (str(verifier_of(held.origin, held.checkpoint.public_key())),)
+
+    def origin(self) -> str:
+        """Return the name under which checkpoints are signed: that of our address at the first start."""
+        return self._held().origin
 
     def commitment(self, value: bytes) -> str:
         """Return the keyed commitment of a redacted value, lowercase hex."""
@@ -127,6 +132,11 @@ class Keys:
         over = self.clock.now() - KEPT
         kept = [key for key, successor in pairwise(keys) if successor.since > over]
         return [keys[-1], *reversed(kept)]
+
+
+def log_name(issuer: str) -> str:
+    """Return the name that a log begun at this URL has for ever."""
+    return f"{issuer.partition('://')[2]}/audit"
 
 
 def _public(key: Ed25519PublicKey) -> dict[str, str]:

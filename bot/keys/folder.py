@@ -56,12 +56,20 @@ def create(folder: Path, origin: str) -> None:
     if not folder.exists():
         folder.mkdir(mode=0o700, parents=True)
     require_private(folder)
-    if not (folder / "origin").exists():  # written last: from then on a missing key is a loss, not a start
+    if not is_made(folder):
         for name in (f"{GRANT}-0.pem", f"{WEBHOOK}-0.pem", "checkpoint.pem"):
             write_once(folder / name, new_pem)
         for name in ("commitment.key", "encryption.key"):
             write_once(folder / name, Fernet.generate_key)
         write_once(folder / "origin", lambda: f"{origin}\n".encode())
+
+
+def is_made(folder: Path) -> bool:
+    """Say whether the keys were made: from then on a missing one is a loss, not a start."""
+    try:
+        return (folder / "origin").exists()  # written last
+    except PermissionError:
+        return True  # who may not look is not to make any
 
 
 def load(folder: Path) -> Held:

@@ -184,6 +184,31 @@ def test_the_doctor_leaves_an_install_as_it_finds_it(typed: Typed, install: Path
     assert not (install / "data" / "keys").exists()
 
 
+def test_the_doctor_leaves_a_key_folder_without_keys_empty_and_names_the_log_that_will_be(
+    typed: Typed, install: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (install / "data" / "keys").mkdir(parents=True, mode=0o700)
+    monkeypatch.setenv("ASSENT_PUBLIC_URL", "https://assent.example.com")
+    assert "The audit log is then assent.example.com/audit for ever." in typed("doctor").out
+    assert list((install / "data" / "keys").iterdir()) == []
+    (install / "data" / "keys").chmod(0o755)
+    assert "✗ The keys do not load: data/keys can be read by others" in typed("doctor").out
+
+
+def test_the_doctor_says_what_another_address_means_for_the_logs_name(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSENT_PUBLIC_URL", "https://old.example.com")
+    typed("agents", "add", "deployer", "--owner", "ana")
+    assert "as the address was" not in typed("doctor").out
+    monkeypatch.setenv("ASSENT_PUBLIC_URL", "https://new.example.com")
+    said = typed("doctor")
+    assert said.code == 0
+    assert "· The audit log is old.example.com/audit, as the address was when the keys were made" in said.out
+    assert "now it is https://new.example.com." in said.out
+    assert "  → Nothing to mend: it keeps that name" in said.out
+
+
 def test_the_doctor_looks_at_executors(typed: Typed) -> None:
     typed("executors", "add", "db-runner", "--url", "http://127.0.0.1:9/assent")
     said = typed("doctor")
