@@ -103,6 +103,15 @@ async def test_another_executors_grant_does_not_exist(world: World) -> None:
         assert foreign.body["detail"] == unknown.body["detail"]
 
 
+async def test_a_receipt_is_for_its_own_executor_even_under_the_key_that_redeemed(world: World) -> None:
+    asked, jti = await world.approved()
+    path, body = f"/v1/grants/{jti}/redeem", {"digest": asked["digest"]}
+    key = {"Idempotency-Key": "run-1"}
+    assert (await world.executor.post(path, body, headers=key)).status == 200
+    foreign = await world.other_executor.post(path, body, headers=key)
+    assert (foreign.status, foreign.slug) == (404, "unknown")
+
+
 @pytest.mark.parametrize(
     "body",
     [{}, {"digest": "0" * 64, **PROD}, {"digest": "short"}, {"resource": None}, [], {**PROD, "subject": {}}],
