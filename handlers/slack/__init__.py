@@ -31,6 +31,7 @@ from handlers.slack.reception import Reception
 from handlers.slack.socket import Socket
 from handlers.slack.stating import Stating
 from handlers.slack.usergroups import Usergroups
+from handlers.slack.windows import Windows
 from handlers.slack.workspace import Workspace
 from handlers.slack.workspaces import TheOne, Workspaces
 
@@ -71,14 +72,16 @@ def install(
         desk = Desk(identity, reviewing, store, clock, renderer, workspace, public_url, commands.pace)
         home = Home(identity, viewing, absences, clock, renderer, workspace, public_url)
         ours = replace(commands, prefix=PREFIX, shows_all=shows_all)
-        panes = Panes(desk, viewing, home)
+        panes = Panes(desk, viewing, home, windows)
         counter = Counter(identity, ours, renderer, workspace, panes)
         confirming = Confirming(workspace, renderer)
         stating = Stating(identity, absences, clock, renderer, workspace)
         return Listeners(desk, panes, stating, Reactions(desk), counter, confirming, usergroups)
 
+    windows = Windows(store)
     reception = Reception(workspaces, listeners_of)
     app.cleanup_ctx.append(workspaces.session)
+    app.cleanup_ctx.append(windows.following)
     if signing_secret is not None:
         door = Door(SignatureVerifier(signing_secret, OurClock(clock)), reception)
         app.router.add_post(PATH, door.enter)

@@ -89,6 +89,7 @@ class Listeners:
         bolt.action(ACT)(self._pressed)
         bolt.view("reason")(self._submitted)
         bolt.view("glass")(self._confirmed)
+        bolt.view_closed("request")(self.panes.windows.when_closed)
         bolt.command("/assent")(self._typed)
         bolt.event("app_home_opened")(self._home_opened)
         bolt.event("reaction_added")(self._reacted)

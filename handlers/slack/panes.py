@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -21,6 +22,7 @@ from handlers.slack.identity import Clicker, person
 from handlers.slack.payloads import Carried, Click, Pane
 from handlers.slack.troubles import repeatable
 from handlers.slack.whispers import logged, replace, whisper
+from handlers.slack.windows import Windows
 
 SAID_MAX = 2900  # characters
 
@@ -34,6 +36,7 @@ class Panes:
     desk: Desk
     viewing: Viewing
     home: Home
+    windows: Windows
 
     async def open(self, click: Click) -> None:
         """Show a request with its buttons to whoever may see it; raises the `Refusal`, on record."""
@@ -47,9 +50,10 @@ class Panes:
         view = await self._view(request, "")
         try:
             with repeatable():
-                await self.desk.workspace.client.views_open(trigger_id=click.trigger, view=view)
+                said = await self.desk.workspace.client.views_open(trigger_id=click.trigger, view=view)
         except (Later, Never) as error:
             raise NotReady("Slack did not open it; press the button again.") from error
+        self._drawn(str((said.get("view") or {}).get("id", "")), request, click.clicker)
 
     async def renew(self, pane: Pane, clicker: Clicker, said: str) -> None:
         """Show in a pane how things stand now, and what its person is to be told."""
@@ -72,14 +76,44 @@ class Panes:
 
     async def _renew(self, pane: Pane, request_id: RequestId, clicker: Clicker, said: str) -> None:
         try:
-            view = await self._view(await self._seen(request_id, clicker), said)
+            request = await self._seen(request_id, clicker)
+            view = await self._view(request, said)
         except Refusal as refusal:
+            self.windows.closed(pane.id)  # what they may not see is nothing to keep true
             view = self._pane(request_id, "", said or refusal.detail, [])
+        else:
+            self._drawn(pane.id, request, clicker)
+        await self._put(pane.id, view)
+
+    async def _put(self, view_id: str, view: Json) -> None:
         try:
             with repeatable():
-                await self.desk.workspace.client.views_update(view_id=pane.id, view=view)
-        except (Later, Never) as error:  # it was closed, most likely
+                await self.desk.workspace.client.views_update(view_id=view_id, view=view)
+        except Never as error:  # it was closed, most likely
+            self.windows.closed(view_id)
             log.info("slack.pane_lost", error=str(error))
+        except Later as error:
+            log.info("slack.pane_late", error=str(error))
+
+    def _drawn(self, view_id: str, request: Request, clicker: Clicker) -> None:
+        """Have a window drawn anew when its request changes."""
+        redraw = partial(self._keep_true, view_id, request.id, clicker)
+        self.windows.drawn(view_id, request.id, request.version, redraw)
+
+    async def _keep_true(self, view_id: str, request_id: RequestId, clicker: Clicker) -> None:
+        """Draw a window anew unless it shows how things stand; what was last said in it goes."""
+        pane = Pane(view_id, is_home=False, request_id=request_id)
+        try:
+            request = await self._seen(request_id, clicker)
+        except NotReady:
+            return  # Slack does not say who they are right now: that is no reason to take it away
+        except Refusal:
+            await self._renew(pane, request_id, clicker, "")
+            return
+        view = await self._view(request, "")
+        if not self.windows.shows(view_id, request.version):
+            self._drawn(view_id, request, clicker)
+            await self._put(view_id, view)
 
     async def _seen(self, request_id: RequestId, clicker: Clicker) -> Request:
         """Return a request as its clicker may see it now; raises the `Refusal`."""

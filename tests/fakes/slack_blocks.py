@@ -69,9 +69,9 @@ def check_view(view: Any) -> None:
         _known(view, {"type", "blocks", "callback_id", "private_metadata"}, code, "view")
         _blocks(view.get("blocks"), 100, code, modal=True)
         return
-    _known(
-        view, {"type", "title", "submit", "close", "blocks", "callback_id", "private_metadata"}, code, "view"
-    )
+    parts = {"type", "title", "submit", "close", "blocks", "callback_id", "private_metadata"}
+    _known(view, parts | {"notify_on_close"}, code, "view")
+    _require(isinstance(view.get("notify_on_close", False), bool), code, "notify_on_close")
     _require(view.get("type") == "modal", code, "view/type")
     for part in ("title", "submit", "close"):
         if part in view:
@@ -80,6 +80,8 @@ def check_view(view: Any) -> None:
     _require(len(view.get("private_metadata", "")) <= 3000, code, "private_metadata is longer than 3000")
     _require(len(view.get("callback_id", "")) <= 255, code, "callback_id is longer than 255")
     _blocks(view.get("blocks"), 100, code, modal=True)
+    takes = any(block["type"] == "input" for block in view["blocks"])
+    _require("submit" in view or not takes, code, "submit is missing, and there is an input")
 
 
 def texts(node: Any) -> Iterator[str]:

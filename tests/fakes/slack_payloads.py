@@ -71,6 +71,16 @@ def ephemeral_action(
     }
 
 
+def view_closed(state: State, modal: Modal) -> Json:
+    """Return what a modal sends that is closed by hand; after Slack's own sample."""
+    return {
+        "type": "view_closed",
+        **_who(state, modal.user),
+        "view": {**modal.view, "id": modal.id, "team_id": state.team, "hash": modal.hash, "bot_id": BOT},
+        "is_cleared": False,
+    }
+
+
 def view_submission(state: State, modal: Modal, filled: dict[str, Any]) -> Json:
     """Return what a submitted form sends; `filled` is what its fields hold, by their labels."""
     view = modal.view

@@ -10,7 +10,12 @@ from aiohttp import web
 from tests.fakes.slack_state import Json, State
 from tests.fakes.slack_views import Answer
 
-KINDS = {"event_callback": "events_api", "block_actions": "interactive", "view_submission": "interactive"}
+KINDS = {
+    "event_callback": "events_api",
+    "block_actions": "interactive",
+    "view_submission": "interactive",
+    "view_closed": "interactive",
+}
 
 
 class Sockets:

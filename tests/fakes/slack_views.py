@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.fakes import slack_payloads as payloads
 from tests.fakes.slack_blocks import offers, texts
 from tests.fakes.slack_state import Conversation, Home, Json, Message, Modal
 
@@ -157,6 +158,14 @@ class PaneView:
         answer = await self.slack.send(self.slack.pressed_in(self.pane, button, number))
         assert answer.status == 200, (answer.status, answer.text)
         return answer
+
+    async def close(self) -> None:
+        """Close the modal by hand, which Slack tells those who want to know."""
+        assert isinstance(self.pane, Modal)
+        self.pane.closed = True
+        if self.pane.view.get("notify_on_close"):
+            answer = await self.slack.send(payloads.view_closed(self.slack.state, self.pane))
+            assert answer.status == 200, (answer.status, answer.text)
 
 
 @dataclass(frozen=True)

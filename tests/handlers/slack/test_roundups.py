@@ -17,7 +17,7 @@ from handlers.slack.limits import MESSAGE_TEXT_MAX
 from handlers.slack.roundups import roundup
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_blocks import check_message, check_types, texts
-from tests.fakes.slack_state import Fault, Modal
+from tests.fakes.slack_state import Fault
 from tests.fakes.slack_views import CardView, PaneView
 from tests.fixtures.clock import NOON
 from tests.fixtures.policy import BUNDLE, write_policy
@@ -79,8 +79,7 @@ async def closed(pane: PaneView) -> None:
     async with asyncio.timeout(3):
         while "Approved by ana" not in pane.text:  # noqa: ASYNC110  # the server's doing
             await asyncio.sleep(0.01)
-    assert isinstance(pane.pane, Modal)
-    pane.pane.closed = True
+    await pane.close()
 
 
 async def state(world: World, request: dict[str, Any]) -> str:
