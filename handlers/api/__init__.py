@@ -59,6 +59,7 @@ def install(
     app.router.add_post("/v1/requests/{id}/questions", approvers.ask)
     app.router.add_post("/v1/requests/{id}/looks", approvers.look)
     app.router.add_post("/v1/requests/{id}/delegations", approvers.delegate)
+    app.router.add_delete("/v1/requests/{id}/delegations", approvers.reclaim)
     app.router.add_get("/v1/inbox", approvers.inbox)
     glass = Glass(knowing, breaking, viewing, answers, pace)
     app.router.add_post("/v1/requests/{id}/break-glass", glass.break_glass)

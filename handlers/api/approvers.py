@@ -77,6 +77,16 @@ class Approvers:
         delegated = await self.reviewing.delegate(request_id, person, PersonName(told.deputy), by)
         return respond(self.answers.reviewable(delegated), 201)
 
+    async def reclaim(self, request: web.Request) -> web.Response:
+        """DELETE /v1/requests/{id}/delegations: take back what you asked of somebody, here."""
+        person, _, by = await self.knowing.person(door.bearer(request))
+        self.pace.keep_person(person)
+        query.only(request, ())
+        request_id = door.request_id(request)
+        await self.viewing.see(request_id, person)
+        reclaimed = await self.reviewing.reclaim(request_id, person, by)
+        return respond(self.answers.reviewable(reclaimed))
+
     async def _reviewed(
         self, request_id: RequestId, person: PersonName, told: shapes.ReviewBody, by: Actor
     ) -> Request:

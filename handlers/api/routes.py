@@ -279,6 +279,17 @@ ROUTES = (
         (shapes.DelegationBody,),
     ),
     Route(
+        "delete",
+        "/v1/requests/{id}/delegations",
+        "reclaimRequest",
+        "Take back what you asked of somebody in the open stage, as long as neither of you has decided",
+        "person",
+        {200: "the request as it now stands"},
+        shapes.ReviewableShape,
+        (*READS, 409),
+        (ID,),
+    ),
+    Route(
         "get",
         "/v1/inbox",
         "showInbox",

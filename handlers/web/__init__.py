@@ -55,7 +55,7 @@ def install(
     app.router.add_get("/events", site.private(live.events))
     app.router.add_get("/static/{version}/{name}", site.public(static.serve))
     _request_pages(app, site, reviewing, breaking)
-    _own_pages(app, site, absences, linking)
+    _own_pages(app, site, absences, linking, reviewing)
     _log_pages(app, site, auditing)
     _doors(app, site, entering)
     app.middlewares.append(site.lost)
@@ -70,10 +70,13 @@ def _request_pages(app: web.Application, site: Site, reviewing: Reviewing, break
     app.router.add_post("/requests/{id}/break-glass", site.private(glass.break_glass))
     app.router.add_post("/requests/{id}/glass-review", site.private(glass.review))
     app.router.add_post("/requests/{id}/delegate", site.private(deputies.delegate))
+    app.router.add_post("/requests/{id}/reclaim", site.private(deputies.reclaim))
 
 
-def _own_pages(app: web.Application, site: Site, absences: Absences, linking: Linking) -> None:
-    me, linkage = Me(site, absences, linking), Linkage(site, linking)
+def _own_pages(
+    app: web.Application, site: Site, absences: Absences, linking: Linking, reviewing: Reviewing
+) -> None:
+    me, linkage = Me(site, absences, linking, reviewing), Linkage(site, linking)
     app.router.add_get("/me", site.private(me.show))
     app.router.add_post("/me", site.private(me.change))
     app.router.add_get("/link", site.public(linkage.show))

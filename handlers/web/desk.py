@@ -14,7 +14,7 @@ from bot.core.terms import Digest, ReasonRule, Request, RequestId, State, Verdic
 from bot.services.reviewing import Reviewing
 from handlers import record
 from handlers.problems import status
-from handlers.web.faces import approvers, face, group_names, story
+from handlers.web.faces import approvers, face, group_names, lent_by, story
 from handlers.web.shield import HEADERS, ForeignForm, read_form, require_own_form
 from handlers.web.site import Site, Visitor
 
@@ -92,6 +92,7 @@ class Desk:
             "story": story(found, directory),
             "waiting": waiting,
             "may_act": waiting and await self._site.viewing.may_act(found, visitor.name),
+            "lent": lent_by(visitor.name, found, directory) if waiting else None,
             "may_take_back": await self._site.viewing.may_take_back(found, visitor.name),
             "may_look": waiting and not has_looked(found, visitor.name),
             "may_break": waiting and visitor.person.break_glass and not _is_side(found, visitor),
@@ -130,8 +131,12 @@ def typed_words(form: dict[str, str]) -> str:
 
 
 def request_id(request: web.Request) -> RequestId:
-    """Return the id in the path; one that cannot exist is as unknown as one that does not."""
-    text = request.match_info["id"]
+    """Return the id in the path."""
+    return possible_id(request.match_info["id"])
+
+
+def possible_id(text: str) -> RequestId:
+    """Return an id; one that cannot exist is as unknown as one that does not."""
     if not ID.fullmatch(text):
         raise Unknown
     return RequestId(text)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bot.core.literal import visible
 from bot.core.machine import counted
+from bot.core.people import open_delegations
 from bot.core.policy import Directory
 from bot.core.terms import (
     Delegation,
@@ -102,6 +103,13 @@ def approvers(request: Request, stage: Stage, names: Names, directory: Directory
         Approver(face(name, directory), spoken[name].verdict.value if name in spoken else "")
         for name in order[:PEOPLE_MAX]
     ]
+
+
+def lent_by(giver: PersonName, request: Request, directory: Directory) -> Face | None:
+    """Return who may decide in the giver's place here, as long as they can still take that back."""
+    given = (one.deputy for one in open_delegations(request) if one.giver == giver)
+    deputy = next(given, None)
+    return face(deputy, directory) if deputy else None
 
 
 def story(request: Request, directory: Directory) -> list[Moment]:

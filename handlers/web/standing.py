@@ -1,31 +1,50 @@
-"""How somebody stands: when they are away, who stands in, their quiet hours, the accounts they linked."""
+"""How somebody stands: away, and who stands in; quiet hours; what they let others decide; linked accounts."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from bot.core.card import RoundupLine, roundup_line
 from bot.core.errors import Malformed, Refusal, Unknown
 from bot.core.terms import PersonName
 from bot.services.absence import Absences
 from bot.services.linking import Linking
+from bot.services.reviewing import Reviewing
 from handlers import record
 from handlers.problems import status
+from handlers.web.desk import possible_id
+from handlers.web.faces import Face, face
 from handlers.web.shield import HEADERS, ForeignForm, read_form, require_own_form
 from handlers.web.site import Site, Visitor
 
+LENT_MAX = 50  # delegations listed
+
 Form = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A delegation of one request that still waits; `mine` when it was made by whose page it is."""
+
+    line: RoundupLine
+    giver: Face
+    deputy: Face
+    at: datetime
+    mine: bool
 
 
 class Me:
     """The page about oneself."""
 
-    def __init__(self, site: Site, absences: Absences, linking: Linking) -> None:
+    def __init__(self, site: Site, absences: Absences, linking: Linking, reviewing: Reviewing) -> None:
         self._site = site
         self._absences = absences
         self._linking = linking
+        self._reviewing = reviewing
 
     async def show(self, _request: web.Request, visitor: Visitor) -> web.Response:
         """Show how one stands."""
@@ -59,6 +78,9 @@ class Me:
                 await self._absences.quiet(name, *hours, form.get("zone", "").strip(), by)
             case "loud":
                 await self._absences.loud(name, by)
+            case "reclaim":
+                found = await self._site.viewing.see(possible_id(form.get("request", "")), name)
+                await self._reviewing.reclaim(found.id, name, by)
             case "unlink":
                 await self._unlink(form.get("account", ""), visitor)
             case _:
@@ -77,11 +99,25 @@ class Me:
         values = {
             "standing": standing,
             "zone": standing.quiet.tz if standing.quiet else "UTC",
+            "lent": await self._lent(visitor.name),
             "linked": await self._linking.linked(visitor.name),
             "typed": {name: away.get(name, "") for name in ("until", "zone", "deputy")},
             "refusal": refusal,
         }
         return self._site.page("me", visitor, values, status(refusal) if refusal else 200)
+
+    async def _lent(self, name: PersonName) -> list[Lent]:
+        directory, now = self._site.policies.current().directory, self._site.clock.now()
+        return [
+            Lent(
+                roundup_line(request, now, f"/requests/{request.id}", 0, {}),
+                face(one.giver, directory),
+                face(one.deputy, directory),
+                one.at,
+                mine=one.giver == name,
+            )
+            for request, one in await self._site.viewing.delegated(name, LENT_MAX)
+        ]
 
 
 def _instant(text: str, zone: str) -> datetime:

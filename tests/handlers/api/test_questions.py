@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.handlers.api.world import BACKUP, Answer, Client, World
+from tests.handlers.api.world import BACKUP, PROD, Answer, Client, World
 
 WHY = {"text": "Why today?"}
 
@@ -145,6 +145,33 @@ async def test_an_approver_asks_another_to_decide_and_nobody_who_may_not(world: 
         assert not slug or answer.slug == slug
     for body in ({}, {"deputy": ""}, {"deputy": 1}, {"deputy": "cy", "stage": "dba"}):
         assert (await world.bo.post(f"{at}/delegations", body)).status == 400
+
+
+async def test_a_delegation_is_taken_back_by_who_made_it_and_by_nobody_else(world: World) -> None:
+    at = await asked_about(world)
+    await world.bo.post(f"{at}/delegations", {"deputy": "cy"})
+    reclaims: list[tuple[Client, int, str]] = [
+        (world.cy, 404, "unknown"),  # who was asked
+        (world.ana, 404, "unknown"),
+        (world.agent, 403, ""),
+        (world.bo, 200, ""),
+        (world.bo, 404, "unknown"),
+    ]
+    for who, status, slug in reclaims:
+        answer = await who.call("DELETE", f"{at}/delegations")
+        assert answer.status == status
+        assert not slug or answer.slug == slug
+    assert (await world.bo.call("DELETE", f"{at}/delegations?all=1")).status == 400
+    kinds = [entry.kind for entry in await world.parts.store.entries(0, 1000)]
+    assert kinds.count("review.reclaimed") == 1
+
+
+async def test_what_the_deputy_has_used_is_taken_back_no_more(world: World) -> None:
+    at = await asked_about(world, PROD)
+    await world.bo.post(f"{at}/delegations", {"deputy": "cy"})
+    asked = (await world.agent.get(at)).body
+    await world.cy.review(asked, "approve")
+    assert (await world.bo.call("DELETE", f"{at}/delegations")).status == 409
 
 
 async def test_an_approver_looks_once_and_the_requesters_side_never(world: World) -> None:

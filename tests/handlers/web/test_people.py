@@ -102,6 +102,48 @@ async def test_an_approver_lets_their_deputy_decide_who_then_finds_the_request(
     assert "Di Marchetti approved for Ana Castell" in (await ana.get(f"/requests/{request.id}")).text
 
 
+async def test_a_delegation_is_taken_back_on_the_requests_page(
+    stack: AsyncExitStack, ana: Browser, world: World
+) -> None:
+    request = await world.asked()
+    at = f"/requests/{request.id}"
+    page = await ana.get(at)
+    assert f'action="{at}/reclaim"' not in page.text
+    await ana.post(f"{at}/delegate", {"csrf": page.hidden("csrf"), "deputy": "di"})
+    page = await ana.get(at)
+    assert f'action="{at}/reclaim"' in page.text
+    assert "Di Marchetti may decide in your place" in page.text
+    assert (await ana.post(f"{at}/reclaim", {"csrf": "wrong"})).status == 403
+    assert (await ana.post(f"{at}/reclaim", {"csrf": page.hidden("csrf")})).status == 200
+    assert f'action="{at}/reclaim"' not in (await ana.get(at)).text
+    assert (await ana.post(f"{at}/reclaim", {"csrf": page.hidden("csrf")})).status == 404
+    entries = await world.parts.store.entries(0, 1000)
+    assert [entry.kind for entry in entries].count("review.reclaimed") == 1
+    di = await signed_in(stack, world, "di")
+    assert (await di.decide(request, "approve")).status == 403
+
+
+async def test_ones_own_delegations_stand_on_the_page_about_oneself_and_end_there(
+    stack: AsyncExitStack, ana: Browser, world: World
+) -> None:
+    request = await world.asked()
+    assert "Decisions in somebody" not in (await ana.get("/me")).text
+    page = await ana.get(f"/requests/{request.id}")
+    await ana.post(f"/requests/{request.id}/delegate", {"csrf": page.hidden("csrf"), "deputy": "di"})
+    assert "Di Marchetti may decide it in your place" in (await ana.get("/me")).text
+    di = await signed_in(stack, world, "di")
+    theirs = (await di.get("/me")).text
+    assert "You may decide it in Ana Castell's place" in theirs
+    assert 'value="reclaim"' not in theirs
+    assert "asked nobody" in await said(di, do="reclaim", request=request.id)
+    csrf = (await ana.get("/me")).hidden("csrf")
+    for unknown in ("req_0", "req_" + "0" * 32, ""):
+        answer = await ana.post("/me", {"csrf": csrf, "do": "reclaim", "request": unknown})
+        assert answer.status == 404
+    assert "may decide it in your place" not in await said(ana, do="reclaim", request=request.id)
+    assert (await world.now(request)).delegations == ()
+
+
 async def test_who_cannot_stand_in_is_refused_on_the_page(ana: Browser, world: World) -> None:
     request = await world.asked()
     page = await ana.get(f"/requests/{request.id}")
