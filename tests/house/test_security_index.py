@@ -64,6 +64,8 @@ POINTS: dict[int, tuple[str, ...]] = {
         f"{TEAMS}/test_identity.py::test_whom_teams_itself_does_not_call_a_full_member_is_refused",
         f"{TEAMS}/test_identity.py::test_names_and_addresses_prove_nothing",
         f"{WHO}::test_only_the_name_in_the_directory_counts_and_no_account_or_address",
+        "handlers/web/test_door.py"
+        "::test_who_left_the_directory_is_out_at_once_and_no_link_of_theirs_lets_them_in_again",
     ),
     7: (
         f"{WHO}::test_who_was_removed_from_the_group_after_the_card_is_refused_at_the_click",

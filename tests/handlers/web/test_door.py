@@ -12,7 +12,7 @@ import pytest
 from bot.core.terms import PersonName, State
 from handlers.web.shield import local_path
 from tests.fixtures.clock import FakeClock
-from tests.handlers.web.world import OPERATOR, Browser, World, a_browser, signed_in, world_at
+from tests.handlers.web.world import DIRECTORY, OPERATOR, Browser, World, a_browser, signed_in, world_at
 
 STRICT = (
     "default-src 'none'",
@@ -233,6 +233,30 @@ async def test_another_sessions_token_is_no_token(world: World, ana: Browser, st
 
 
 # ── the demo's door ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_who_left_the_directory_is_out_at_once_and_no_link_of_theirs_lets_them_in_again(
+    tmp_path: Path, world: World, ana: Browser, stack: AsyncExitStack
+) -> None:
+    request = await world.asked()
+    page = await ana.get(f"/requests/{request.id}")
+    form = {"csrf": page.hidden("csrf"), "digest": page.hidden("digest"), "verdict": "approve"}
+    link = await world.parts.entering.invite(PersonName("ana"), OPERATOR)
+    (tmp_path / "world/policy/directory.yaml").write_text(DIRECTORY.replace("ana: {", "al: {"))
+    await world.parts.policies.check()
+
+    assert (await ana.get(f"/requests/{request.id}")).url.endswith(f"/enter?next=/requests/{request.id}")
+    await ana.post(f"/requests/{request.id}", form)
+    late = await a_browser(stack, world)
+    assert "This link was used already" in (await late.post("/enter", {"token": link})).text
+    assert (await late.get("/")).url.endswith("/enter?next=/")
+
+    # What was refused is spent, also for whoever is called so again later.
+    (tmp_path / "world/policy/directory.yaml").write_text(DIRECTORY)
+    await world.parts.policies.check()
+    assert (await late.post("/enter", {"token": link})).url.endswith("/enter")
+    assert (await late.get("/")).url.endswith("/enter?next=/")
+    assert (await world.now(request)).reviews == ()
 
 
 async def test_in_production_nobody_becomes_anybody(world: World, stack: AsyncExitStack) -> None:
