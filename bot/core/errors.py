@@ -10,7 +10,7 @@
     ├── Unknown                 not there, or not for your eyes                        404
     ├── Conflict                true a moment ago, or of another request               409
     │   ├── AlreadyDecided, TooLate, AlreadyReviewed, OtherDigest, ReasonMissing
-    │   ├── EnoughSaid, AlreadyAsked, EnoughAsked, AlreadyAnswered, AlreadyLooking, NotByReaction
+    │   ├── EnoughSaid, EnoughLent, AlreadyAsked, EnoughAsked, AlreadyAnswered, AlreadyLooking, NotByReaction
     │   ├── KeyReused, NotRedeemable, AlreadyRedeemed, Lapsed, Revoked
     │   ├── DigestMismatch, PolicyDenies, Frozen, SomebodyDenied, NotBroken
     │   └── NotReleased, AlreadyReported, NotDue (the clock came early; never shown)
@@ -185,6 +185,10 @@ class MustReadAll(Conflict):
 
 class EnoughSaid(Conflict):
     """This request has as many comments as it takes; say it where you talk to each other."""
+
+
+class EnoughLent(Conflict):
+    """You have asked others to decide this request in your place often enough; decide it yourself."""
 
 
 class AlreadyLinked(Conflict):

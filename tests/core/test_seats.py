@@ -14,6 +14,7 @@ from bot.core.errors import (
     AlreadyAsked,
     AlreadyDecided,
     AlreadyReviewed,
+    EnoughLent,
     NotADeputy,
     NotAnApprover,
     OwnRequest,
@@ -23,6 +24,7 @@ from bot.core.errors import (
     UnknownPerson,
 )
 from bot.core.machine import Delegate, Reclaim, opened, step
+from bot.core.machine.delegating import LENT_MAX
 from bot.core.people import (
     approvers,
     awaited,
@@ -238,6 +240,18 @@ def test_the_same_deputy_is_asked_once_while_that_stands() -> None:
         step(request, delegate(BO, ED, roster), NOON)
     request = after(step(request, delegate(BO, DI, roster), NOON))
     assert kinds(step(request, delegate(BO, ED, roster), NOON)) == ["review.delegated"]
+
+
+def test_a_seat_is_lent_and_taken_back_ten_times_and_lent_no_more() -> None:
+    roster = a_crowd(deputies={BO: {ED}, CY: {ED}})
+    request = a_request(PAIR)
+    for _ in range(LENT_MAX):
+        request = after(step(request, delegate(BO, ED, roster), NOON))
+        request = after(step(request, Reclaim(BO, roster, an_actor(BO)), NOON))
+    with pytest.raises(EnoughLent):
+        step(request, delegate(BO, ED, roster), NOON)
+    assert kinds(step(request, delegate(CY, ED, roster), NOON)) == ["review.delegated"]
+    assert kinds(step(request, approve(BO, roster=roster), NOON))[0] == "review.given=approve"
 
 
 def test_what_is_asked_here_goes_before_an_absence() -> None:

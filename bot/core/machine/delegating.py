@@ -6,29 +6,37 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core import effects
-from bot.core.errors import AlreadyAsked, AlreadyReviewed, NotADeputy, Unknown
+from bot.core.errors import AlreadyAsked, AlreadyReviewed, EnoughLent, NotADeputy, Unknown
 from bot.core.machine.commands import Delegate, Reclaim
 from bot.core.machine.reviews import refuse_decided, refuse_nobody, refuse_outsider
 from bot.core.machine.states import grown
 from bot.core.people import approvers, barred, open_delegations, seats, spent, stand_ins
 from bot.core.terms import Change, Delegation, EntryKind, OutboxKind, PersonName, Request, Roster, Send
 
+LENT_MAX = 10  # times that one person lends their seat at one request; each is a line in its thread
+
 
 def delegated(request: Request, command: Delegate, now: datetime) -> Change:
     """Return the change that lends an approver's seat; they keep it until the deputy has spoken.
 
     A second deputy of theirs takes the place of the first; asking the same one again changes nothing and is
-    refused. The deputy gets a card of their own.
+    refused, and so is the eleventh time. The deputy gets a card of their own.
     """
     refuse_decided(request, now)
     refuse_nobody(command.person, command.roster, command.by)
     refuse_outsider(request, command.person, command.roster)
     stage = request.plan.stages[request.stage_index].name
     new = Delegation(command.person, command.deputy, stage, now)
-    after = replace(grown(request), delegations=(*_others(request, new.giver, stage), new))
+    after = replace(
+        grown(request),
+        delegations=(*_others(request, new.giver, stage), new),
+        givers=(*request.givers, new.giver),
+    )
     _refuse_deputy(after, new, command.roster)
     if (new.giver, new.deputy, stage) in {(one.giver, one.deputy, one.stage) for one in request.delegations}:
         raise AlreadyAsked(f"You have asked {new.deputy} already; they may decide in your place here.")
+    if after.givers.count(new.giver) > LENT_MAX:
+        raise EnoughLent
     after = replace(after, told=tuple(dict.fromkeys((*after.told, new.deputy))))
     private = {"giver": new.giver, "deputy": new.deputy}
     facts = {"stage": stage}

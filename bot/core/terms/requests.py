@@ -155,6 +155,9 @@ class Request:
     unsatisfiable: str | None = None  # why no quorum can be met as people stand
     reviews: tuple[Review, ...] = ()
     delegations: tuple[Delegation, ...] = ()
+    givers: tuple[
+        PersonName, ...
+    ] = ()  # one for each time that a seat was lent, also where it was taken back
     questions: tuple[Question, ...] = ()  # in the order of their numbers
     looks: tuple[Look, ...] = ()
     decided_at: datetime | None = None
