@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from bot.app import built
 from bot.services.delivering import LEASE
 from tests.fixtures.clock import FakeClock
-from tests.fixtures.policy import write_policy
+from tests.fixtures.policy import BUNDLE, write_policy
 from tests.fixtures.tables import rows
 from tests.world import Answer, Refused, World, a_replica, a_world
 
@@ -107,6 +108,35 @@ async def test_the_deadline_is_an_instant_and_not_when_somebody_looked(
     with pytest.raises(Refused) as late:
         await ana.approves(request)
     assert late.value.slug == slug
+
+
+@dataclass
+class SlowSlack:
+    """Says that ana is in every user group, and takes its time."""
+
+    clock: FakeClock
+    takes: timedelta = timedelta(0)
+
+    async def members(self, _usergroup: str) -> frozenset[str]:
+        self.clock.advance(self.takes)
+        return frozenset({"T0ASSENT/U0ANA"})
+
+
+async def test_a_group_that_answers_after_the_deadline_lets_no_click_from_before_it_through(
+    small_world: World,
+) -> None:
+    parts, clock = small_world.running.parts, small_world.clock
+    slack = parts.policies.usergroups = SlowSlack(clock)
+    bundle = BUNDLE.replace("dba: {members: [ana, bo, cy]}", "dba: {slack_usergroup: S0DBA}")
+    write_policy(Path(parts.settings.policy), bundle)
+    await parts.policies.check()
+    request = await small_world.agent.asks("db.migrate", **ASK)
+    ana = await small_world.person("ana")
+    clock.advance(timedelta(minutes=29, seconds=59))
+    slack.takes = timedelta(seconds=1)
+    with pytest.raises(Refused) as late:
+        await ana.approves(request)
+    assert late.value.slug == "too-late"
 
 
 async def test_a_sweep_never_fires_early(small_world: World) -> None:
