@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 READERS = 4
 BUSY = 10_000  # milliseconds that we wait for another process to end its transaction
+READERS_BUSY = 100  # milliseconds that a new log of pages waits for readers, and writers wait with it
 WRITER = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged commits when the power goes
@@ -163,7 +164,11 @@ class SqliteDatabase:
         with self._read_engine.connect() as connection:
             _, pages, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
             if pages > WAL_PAGES_MAX:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(RESTART)")
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {READERS_BUSY}")
+                try:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(RESTART)")
+                finally:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY}")
 
 
 def backup_file(source: Path, target: Path) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from sqlalchemy import Connection, make_url
 from bot.core.errors import NotReady, Unknown
 from bot.core.terms import RequestId
 from storage.schema import migrate
+from storage.sqlite import WAL_PAGES_MAX
 from storage.store import DatabaseStore, open_store
 from tests.faults.power import Disk
 from tests.fixtures.postgres import Postgres
@@ -148,6 +151,35 @@ async def test_a_full_disk_changes_nothing_and_passes(migrated_sqlite_url: str) 
     await store.commit(approved(first))
     assert await verified_size(store) == size + 1
     await store.close()
+
+
+async def test_a_backup_that_reads_for_long_stops_no_commit_however_much_is_written(
+    migrated_sqlite_url: str,
+) -> None:
+    store, file = await open_store(migrated_sqlite_url, salt=salt), make_url(migrated_sqlite_url).database
+    assert file is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("CREATE TABLE ballast (filling BLOB)")
+            other.execute(f"INSERT INTO ballast VALUES (zeroblob({70 * 2**20}))")
+        for _ in range(30):  # longer than the log of pages is left alone
+            async with asyncio.timeout(4):
+                await store.commit(asked(a_request()))
+            await asyncio.sleep(0.1)
+    assert pages_logged(file) > WAL_PAGES_MAX
+    async with asyncio.timeout(20):
+        while pages_logged(file) > WAL_PAGES_MAX:  # begins again once nobody reads, though all go on writing
+            await store.commit(asked(a_request()))
+    await store.close()
+
+
+def pages_logged(file: str) -> int:
+    """Return how many pages SQLite's log holds."""
+    with closing(sqlite3.connect(file)) as held:
+        _, pages, _ = held.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)
 
 
 async def test_another_process_that_writes_is_waited_for(replica: Open) -> None:
