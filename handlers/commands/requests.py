@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from bot.core.action import code
 from bot.core.literal import visible
 from bot.core.terms import Request, State
 from bot.services.viewing import Viewing
 from bot.services.withdrawing import Withdrawing
-from handlers.commands.answers import Act, Answer, Line, Row, Table, Tone, told
+from handlers.commands.answers import Answer, Line, Tone, told
 from handlers.commands.asked_for import Finder
+from handlers.commands.story import story
 from handlers.commands.words import Asked, Role, Word, always
 
 SHOWN_MAX = 12  # requests listed in chat; the web has them all
@@ -92,7 +92,7 @@ class Requests:
     async def history(self, asked: Asked) -> Answer:
         """Show what this person decided, or what the log holds of one request."""
         if asked.rest:
-            return _story(await self.finder.one(asked, asked.one()))
+            return story(await self.finder.one(asked, asked.one()))
         found, _ = await self.viewing.history(asked.person.name, SHOWN_MAX + 1, None, True)
         if not found:
             return told("You have reviewed nothing yet.")
@@ -133,30 +133,3 @@ def _stopped(after: Request) -> Answer:
         f"{visible(after.plan.title)[0]} (code {code(after.digest)}) is {after.state.value}; it will not run."
     )
     return told(text, Tone.GOOD)
-
-
-def _story(request: Request) -> Answer:
-    lines = (Line(f"{request.state.value}, code {code(request.digest)}, {request.id}"),)
-    moments = sorted(_moments(request), key=lambda moment: moment[0])
-    rows = tuple(Row((f"{at:%Y-%m-%d %H:%M:%S}", visible(what)[0])) for at, what in moments)
-    title, table = visible(request.plan.title)[0], Table(("WHEN (UTC)", "WHAT"), rows)
-    return Answer(title=title, lines=lines, table=table, acts=(Act("Open", f"show {request.id}"),))
-
-
-def _moments(request: Request) -> Iterator[tuple[datetime, str]]:
-    """Yield what happened to a request."""
-    behalf = f" for {request.subject.on_behalf_of}" if request.subject.on_behalf_of else ""
-    yield request.created_at, f"asked by agent {request.subject.agent}{behalf}"
-    for review in request.reviews:
-        reason = f": {review.reason}" if review.reason else ""
-        yield review.at, f"{review.verdict.value} by {review.person}{reason}"
-    if request.decided_at is not None:
-        by_policy = not request.reviews and not request.plan.stages
-        ending = "approved" if request.grant else request.state.value
-        yield request.decided_at, f"{ending} by policy" if by_policy else ending
-    if request.grant is not None and request.grant.redeemed_at is not None:
-        yield request.grant.redeemed_at, f"released to {request.grant.executor}"
-    if request.grant is not None and request.grant.revoked_at is not None:
-        yield request.grant.revoked_at, "its grant was revoked"
-    if request.outcome is not None:
-        yield request.outcome.at, f"{request.outcome.status.value} {request.outcome.note or ''}".strip()

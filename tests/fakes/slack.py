@@ -15,7 +15,7 @@ await slack.stop()                                  # fails when anybody got a m
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -315,7 +315,7 @@ class FakeSlack:
             "X-Slack-Signature": payloads.signature(self.signing_secret, stamp, body),
         }
 
-    async def deliver(self, body: str, headers: dict[str, str]) -> Answer:
+    async def deliver(self, body: str, headers: Mapping[str, str]) -> Answer:
         """Send bytes as they are."""
         loop = asyncio.get_running_loop()
         before = loop.time()

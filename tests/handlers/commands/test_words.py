@@ -10,7 +10,7 @@ import pytest
 from bot.core.errors import AlreadyDecided, Conflict, Forbidden, Malformed, NotAnAuditor, TooLarge, Unknown
 from bot.core.terms import AgentName
 from handlers import evidence
-from handlers.commands import Style, Tone
+from handlers.commands import Act, Answer, Style, Tone
 from tests.fixtures.policy import BUNDLE
 from tests.handlers.commands.conftest import Counter, text
 
@@ -23,6 +23,12 @@ async def asked(counter: Counter, **parts: Any) -> dict[str, Any]:
 
 def code(request: dict[str, Any]) -> str:
     return str(request["digest"][:8])
+
+
+def acts_of(answer: Answer) -> tuple[Act, ...]:
+    """Return the buttons that stand beside a table's rows."""
+    assert answer.table is not None
+    return tuple(act for row in answer.table.rows for act in row.acts)
 
 
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────
@@ -100,11 +106,51 @@ async def test_history_tells_what_one_reviewed_and_what_happened_to_a_request(co
     request = await asked(counter)
     assert "nothing yet" in text(await counter.types("ana", "history"))
     counter.world.clock.advance(timedelta(minutes=1))
-    await (await counter.world.person("ana")).reviews(request, "deny", "wrong table")
+    await (await counter.world.person("ana")).reviews(request, "deny", "wrong\u202etable")
     assert code(request) in text(await counter.types("ana", "history"))
     told = text(await counter.types("ana", f"history {code(request)}"))
-    assert told.index("asked by agent deployer") < told.index("deny by ana: wrong table")
+    assert told.index("asked by agent deployer") < told.index("deny by ana: wrong⟨U+202E⟩table")
     assert told.rstrip().endswith("denied")
+
+
+async def test_the_history_of_a_request_leaves_nothing_out(counter: Counter) -> None:
+    request = await asked(counter)
+    ana, bo = await counter.world.person("ana"), await counter.world.person("bo")
+    for who, line in (
+        ("cy", "ask {} which tables?"),
+        ("ana", "delegate {} @bo"),
+    ):
+        counter.world.clock.advance(timedelta(seconds=1))
+        await counter.types(who, line.format(request["id"]))
+    counter.world.clock.advance(timedelta(seconds=1))
+    await bo.reviews(request, "comment", "Hm")
+    counter.world.clock.advance(timedelta(seconds=1))
+    await ana.approves(request)
+    counter.world.clock.advance(timedelta(seconds=1))
+    await counter.types("ed", f"revoke {request['id']} a slip")
+    said = (await counter.types("ana", f"history {request['id']}")).table
+    assert said is not None
+    assert [row.cells[1] for row in said.rows] == [
+        "asked by agent deployer",
+        "question 1 by cy: which tables?",
+        "ana asked bo to decide in their place",
+        "comment by bo: Hm",
+        "approve by ana",
+        "approved",
+        "its grant was revoked",
+    ]
+
+
+async def test_the_history_of_broken_glass_says_by_whom_and_what_was_found(counter: Counter) -> None:
+    request = await asked(counter)
+    shown = await counter.types("gil", f"break-glass {code(request)} the shop is down")
+    await counter.types("gil", shown.acts[0].command)
+    counter.world.clock.advance(timedelta(minutes=6))
+    await counter.world.settle()
+    await counter.types("hal", f"glass-review {request['id']} improper no outage")
+    told = text(await counter.types("hal", f"history {request['id']}"))
+    assert told.index("glass broken by gil: the shop is down") < told.index("lapsed: it was not run in time")
+    assert "hal found that NOT proper: no outage" in told
 
 
 async def test_its_own_side_cancels_what_waits_and_nobody_else_does(counter: Counter) -> None:
@@ -184,7 +230,9 @@ async def test_a_freeze_says_what_it_stops_and_is_lifted_by_its_button(counter: 
     shown = text(await counter.types("au", "freezes"))
     assert "db.* | ed" in shown
     assert "restoring a backup" in shown
+    assert acts_of(await counter.types("au", "freezes")) == ()
     [lift] = said.acts
+    assert acts_of(await counter.types("ed", "freezes")) == (lift,)
     assert "no longer frozen" in text(await counter.types("ed", lift.command))
     assert (await asked(counter))["state"] == "pending"
     assert "Nothing is frozen" in text(await counter.types("ed", "freezes"))

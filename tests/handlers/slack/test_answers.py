@@ -104,6 +104,16 @@ def test_a_button_that_shows_a_request_opens_a_window() -> None:
     assert second["action_id"].startswith("act-")
 
 
+def test_a_command_too_long_for_a_button_is_left_to_be_typed() -> None:
+    acts = (Act("Long", "x" * 2001), Act("Longest", "y" * 2000))
+    table = Table(("WHO",), (Row(("ana",), acts),))
+    for made in messages(Answer(lines=(Line("Well"),), table=table, acts=acts), RENDERER):
+        check_message(made["blocks"])
+        said = list(texts(made["blocks"]))
+        assert "Long" not in said
+        assert said.count("Longest") == 2
+
+
 def test_what_does_not_fit_is_said() -> None:
     lines = tuple(Line(f"{number} " + "x" * 1400) for number in range(40))
     made = messages(Answer(lines=lines), RENDERER)

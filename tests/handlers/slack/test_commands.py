@@ -174,6 +174,8 @@ async def test_what_is_typed_is_shown_back_literally(world: World, slack: FakeSl
     shown = (await slack.type(ED, "freezes", "#ops")).json()
     assert '"mrkdwn"' not in orjson.dumps(shown).decode()
     assert "<!channel> &lt; *bold*" in words(shown)
+    refused = (await slack.type(ED, "agents pause &lt;!channel&gt;", "#ops")).json()
+    assert refused["text"] == "There is no agent &lt;!channel&gt;."
 
 
 async def test_a_proof_arrives_as_a_file_for_its_asker_alone_and_verifies(
@@ -246,6 +248,12 @@ async def test_a_dead_letter_is_listed_with_why_and_sent_again_by_its_button(
     assert slack.chat(ED).line("could not be shown")
     listed = (await slack.type(ED, "deliveries list", "#ops")).json()
     assert "the bot is in no channel named #ops" in words(listed)
+    directory = world.running.parts.settings.policy / "directory.yaml"
+    directory.write_text(directory.read_text().replace("di: {", "di: {auditor: true, "))
+    await world.running.parts.policies.check()
+    seen = (await slack.type("U0DI", "deliveries list", "#ops")).json()
+    assert "the bot is in no channel named #ops" in words(seen)
+    assert "Send again" not in words(seen)  # who only looks sees no button that would refuse them
     channel.archived = False
     await slack.act(ED, listed["blocks"], "Send again", "#ops")
     assert "is queued again" in await slack.whisper(ED)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 
 from handlers.slack import TheOne
 from tests.fakes.slack import FakeSlack
@@ -65,6 +66,16 @@ async def test_a_call_that_slack_did_not_sign_is_401_and_nothing_is_stored(
         assert answer.status == 401, spoilt
     assert await world.audit() == before
     assert (await world.agent.sees(request_))["state"] == "pending"
+
+
+async def test_two_signatures_or_two_times_are_none(world: World, slack: FakeSlack, card: CardView) -> None:
+    body, content_type = encoded(slack.pressed(card, "Approve", ANA))
+    good = slack.headers(body, content_type)
+    for name, other in (("X-Slack-Signature", "v0=0"), ("X-Slack-Request-Timestamp", "1")):
+        for twice in ((good[name], other), (other, good[name]), (good[name], good[name])):
+            rest = [(key, value) for key, value in good.items() if key != name]
+            headers = CIMultiDict([*rest, *((name, value) for value in twice)])
+            assert (await slack.deliver(body, headers)).status == 401, (name, twice)
 
 
 async def test_other_bytes_than_were_signed_are_401(world: World, slack: FakeSlack, card: CardView) -> None:

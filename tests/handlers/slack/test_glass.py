@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,20 @@ async def test_who_has_not_the_role_gets_no_further_however_they_press(
     await slack.act(ANA, shown, "Break the glass", "#ops")  # as if she had got hold of the button
     await (await slack.form(ANA)).submit(request_["code"])
     assert await slack.whisper(ANA)
+    assert await state(world, request_) == "pending"
+
+
+async def test_the_confirmation_runs_nothing_but_a_broken_glass(
+    world: World, slack: FakeSlack, request_: dict[str, Any]
+) -> None:
+    shown = await begins(slack, request_, FAY)
+    await slack.act(FAY, shown, "Break the glass", "#ops")
+    form = await slack.form(FAY)
+    carried = json.loads(form.modal.view["private_metadata"])
+    for line in (f"cancel {request_['id']}", f"break-glass {request_['id']} {WHY}", ""):
+        form.modal.view["private_metadata"] = json.dumps(carried | {"line": line})
+        await form.submit(request_["code"])
+        assert "confirms nothing" in form.errors, line
     assert await state(world, request_) == "pending"
 
 

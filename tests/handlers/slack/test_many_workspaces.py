@@ -168,9 +168,13 @@ async def test_what_is_removed_is_forgotten_and_its_clicks_are_401(
     seen(slack, sister)
 
 
-async def test_a_revoked_token_of_somebody_else_forgets_nothing(world: World, slack: FakeSlack) -> None:
+async def test_a_revoked_token_of_somebody_else_forgets_nothing(
+    world: World, slack: FakeSlack, sister: FakeSlack
+) -> None:
     await slack.event({"type": "tokens_revoked", "tokens": {"oauth": ["U0ANA"], "bot": ["U0OTHER"]}})
-    assert len(await world.running.parts.store.installations()) == 2
+    await sister.event({"type": "app_uninstalled"})
+    await forgotten(world)  # which came after it
+    assert set(await world.running.parts.store.installations()) == {slack.state.team}
 
 
 async def test_replicas_agree_on_what_is_installed(world: World, slack: FakeSlack, sister: FakeSlack) -> None:

@@ -43,6 +43,19 @@ async def test_a_channel_is_looked_up_once(notifier: SlackNotifier, slack: FakeS
     assert [method for method, _ in slack.state.calls] == ["users.conversations"]
 
 
+async def test_a_name_that_is_another_channels_by_now_is_looked_up_again(
+    notifier: SlackNotifier, slack: FakeSlack, ops: Place
+) -> None:
+    old = slack.state.conversations[ops.id]
+    old.archived, old.name = True, "ops-2025"
+    new = slack.add_channel("#new")
+    slack.state.conversations[new].name = "ops"
+    with pytest.raises(Never, match="archived"):
+        await notifier.post(a_card(), ops)
+    assert (await notifier.find("slack:#ops", None)).id == new
+    slack.state.refusals.clear()
+
+
 async def test_a_channel_is_found_on_any_page(notifier: SlackNotifier, slack: FakeSlack) -> None:
     for number in range(450):
         slack.add_channel(f"#c{number:04d}")

@@ -69,7 +69,7 @@ async def test_in_quiet_hours_reminders_wait_and_what_would_be_too_late_does_not
     world: World, slack: FakeSlack, request_: dict[str, Any], card: CardView
 ) -> None:
     # It is noon in UTC; the request ends at half past.
-    for who, until in (("ana", "12:20"), ("bo", "12:40")):
+    for who, until in (("ana", "12:20"), ("bo", "12:30")):
         hours = ("11:00", until, "UTC")
         await world.running.parts.absences.quiet(PersonName(who), *hours, by(who))
     await world.advance(minutes=5)
