@@ -199,4 +199,5 @@ CHECKPOINT_EVERY = timedelta(minutes=1)
 HEARTBEAT_EVERY = timedelta(minutes=1)
 REFUSALS_EVERY = timedelta(seconds=20)  # tell of those that were only counted
 POLICY_EVERY = timedelta(seconds=1)  # look at the policy folder
+STALLED_EVERY = timedelta(seconds=20)  # look for deadlines that no sweep passes
 SWEEP_EVERY = timedelta(seconds=5)  # the safety net beside the date job

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import (
     CTE,
     ColumnElement,
@@ -26,15 +27,18 @@ from sqlalchemy import (
     update,
 )
 
+from bot.core.effects import ADMINS
 from bot.core.terms import OutboxKind, Send
 from bot.ports import EACH_MAX, Claimed
 from storage.columns import Instant, Whole
-from storage.mail import Rank
+from storage.mail import Rank, queue_alerts
 from storage.tables import OUTBOX
 from storage.transaction import Transaction
 
+log = structlog.get_logger()
 T = TypeVar("T")
 _BOX = OUTBOX.c
+KINDS = frozenset(kind.value for kind in OutboxKind)
 LOOK_MAX = 500  # rows of a rank looked at in one claim, of all addresses together …
 EVER = literal_column("'-infinity'::timestamptz", Instant)
 NEVER = literal_column("'infinity'::timestamptz", Instant)
@@ -42,13 +46,26 @@ EACH_MIN = 4  # … but of each at least so many
 
 
 def take(held: Transaction, rows: Sequence[Row[Any]], until: datetime, token: str) -> list[Claimed]:
-    """Lease rows to whoever holds the token."""
+    """Lease rows to whoever holds the token; those of a kind that we do not know wait for a newer version."""
     if not rows:
         return []
-    taken = update(OUTBOX).where(_BOX.id.in_([row.id for row in rows]))
+    ours = [row for row in rows if row.kind in KINDS]
+    taken = update(OUTBOX).where(_BOX.id.in_([row.id for row in ours]))
     held.connection.execute(taken.values(token=token, due_at=until, attempts=_BOX.attempts + 1))
     held.will_send(until)
-    return [_claimed(row, token, until) for row in rows]
+    if len(ours) < len(rows):
+        _leave(held, [row for row in rows if row.kind not in KINDS], until)
+    return [_claimed(row, token, until) for row in ours]
+
+
+def _leave(held: Transaction, rows: Sequence[Row[Any]], until: datetime) -> None:
+    """Put rows that nobody here can send behind the others, and tell the admins once an hour."""
+    unknown = update(OUTBOX).where(_BOX.id.in_([row.id for row in rows]))
+    held.connection.execute(unknown.values(due_at=until, token=None))
+    kinds = sorted({row.kind for row in rows})
+    log.error("store.unknown-kind", kinds=kinds, rows=len(rows))
+    alert = Send(OutboxKind.ALERT, ADMINS, rows[0].due_at, f"unknown: {kinds[0]}")
+    queue_alerts(held, None, [alert])
 
 
 def due_rows(connection: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, func, select, tuple_, union_all
 
-from bot.core.errors import KeyReused, Unknown
+from bot.core.errors import KeyReused, Unknown, Unreadable
 from bot.core.terms import (
     AgentName,
     Change,
@@ -21,20 +21,20 @@ from bot.core.terms import (
     Use,
     Verdict,
 )
-from bot.ports import Committed, Watch
+from bot.ports import Committed, Due, Watch
 from storage.changes import party, prepare
 from storage.columns import instant
 from storage.database import Database
 from storage.faults import reaching
 from storage.hub import Hub
-from storage.rows import read_request
+from storage.rows import read_request, read_requests
 from storage.standing import uses_since
 from storage.tables import COUNTERS, REQUESTS, REVIEWS, WAITS
 from storage.writer import Writer
 
 Before = tuple[datetime, RequestId] | None
 _HELD = REQUESTS.c
-_DUE = "SELECT document FROM requests WHERE due_at <= {} ORDER BY due_at LIMIT {}"
+_DUE = "SELECT id, due_at, document FROM requests WHERE due_at <= {} ORDER BY due_at LIMIT {}"
 # Said so, because the index holds only those: else every request is read.
 _NEXT = "SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL"
 _DOCUMENT = "SELECT document FROM requests WHERE id = {}"  # the read that every wait and click begins with
@@ -99,11 +99,11 @@ class RequestStore:
         with reaching():
             return await self._database.read(count) if uses else {}
 
-    async def due(self, now: datetime, limit: int) -> list[Request]:
+    async def due(self, now: datetime, limit: int) -> list[Due]:
         """Return requests whose `due_at` has come, earliest first."""
         with reaching():
             found = await self._database.look(_DUE, now, limit)
-        return [read_request(document) for (document,) in found]
+        return [_due(*row) for row in found]
 
     async def unreviewed(self, limit: int) -> list[Request]:
         """Return requests whose broken glass nobody has reviewed, the one due soonest first."""
@@ -182,15 +182,24 @@ class RequestStore:
         return self._hub.feed()
 
     async def _one(self, which: ColumnElement[bool]) -> Request:
-        found = await self._list(select(_HELD.document).where(which))
+        with reaching():
+            found = await self._database.read(_documents(select(_HELD.document).where(which)))
         if not found:
             raise Unknown
-        return found[0]
+        return read_request(found[0])
 
     async def _list(self, query: Select[tuple[bytes]]) -> list[Request]:
         with reaching():
             documents = await self._database.read(_documents(query))
-        return [read_request(document) for document in documents]
+        return read_requests(documents)
+
+
+def _due(request_id: str, due_at: datetime | int, document: bytes) -> Due:
+    try:
+        request = read_request(document)
+    except Unreadable as fault:
+        return Due(RequestId(request_id), instant(due_at), fault)
+    return Due(request.id, instant(due_at), request)
 
 
 def _documents(query: Select[tuple[bytes]]) -> Callable[[Connection], list[bytes]]:

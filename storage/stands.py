@@ -19,7 +19,7 @@ from storage.database import Database
 from storage.faults import reaching
 from storage.mail import Posting, queue
 from storage.outbox import posted_of
-from storage.rows import read_request
+from storage.rows import read_requests
 from storage.sent import let_go, posted_row
 from storage.statements import put
 from storage.tables import OUTBOX, POSTED, REQUESTS, STANDS
@@ -134,7 +134,7 @@ class StandStore:
         ordered = ids.order_by(_STANDS.at, _HELD.created_at, _HELD.id)
         with reaching():
             rows = await self._database.read(lambda connection: connection.execute(ordered).all())
-        return [read_request(row.document) for row in rows]
+        return read_requests(row.document for row in rows)
 
     async def alike(self, digest: Digest, limit: int) -> list[Request]:
         """Return the pending requests of this digest, oldest first."""
@@ -144,7 +144,7 @@ class StandStore:
         oldest = select(_HELD.document).where(*pending).order_by(came_at, _HELD.id).limit(limit)
         with reaching():
             rows = await self._database.read(lambda connection: connection.execute(oldest).all())
-        return [read_request(row.document) for row in rows]
+        return read_requests(row.document for row in rows)
 
     async def count_alike(self, digests: Sequence[Digest]) -> Mapping[Digest, int]:
         """Return how many pending requests there are of each digest."""

@@ -22,12 +22,14 @@ from storage.ledger import Salt
 from storage.outbox import OutboxStore
 from storage.pairings import PairingStore
 from storage.requests import RequestStore
+from storage.stalls import StallStore
 from storage.stands import StandStore
 from storage.writer import Writer
 
 
 class DatabaseStore(
     RequestStore,
+    StallStore,
     OutboxStore,
     StandStore,
     LogStore,

@@ -61,6 +61,15 @@ class RequestRow(Row, table=True):
     document: bytes
 
 
+class StallRow(Row, table=True):
+    """A request whose deadline could not be passed; set aside while its own `due_at` is `until_at`."""
+
+    __tablename__ = "stalls"
+    request_id: str = Field(sa_type=Line, primary_key=True)
+    until_at: datetime = Field(sa_type=Instant)
+    at: datetime = Field(sa_type=Instant)
+
+
 class ReviewRow(Row, table=True):
     """Who reviewed what, for history pages; the document holds the reviews themselves."""
 
@@ -385,4 +394,4 @@ INSTALLATIONS, LEAVES = table(InstallationRow), table(LeaveRow)
 ABSENCES, QUIET_HOURS = table(AbsenceRow), table(QuietRow)
 ACCOUNTS, PAIRINGS = table(AccountRow), table(PairingRow)
 CONVERSATIONS, POSTINGS = table(ConversationRow), table(PostingRow)
-STANDS = table(StandRow)
+STANDS, STALLS = table(StandRow), table(StallRow)

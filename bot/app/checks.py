@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bot.app.loops import Loops
+from bot.app.loops import STRANDED_AFTER, Loops
 from bot.app.parts import Parts
 from handlers.api.health import Check
 
@@ -39,4 +39,14 @@ def soft_checks(made: Parts, socket: slack.Socket | None) -> Mapping[str, Check]
         silent = len(made.feeds.problems)
         return f"{silent} on-call calendars do not answer" if silent else None
 
-    return {"policy": policy, "on-call": oncall} | ({"slack socket": socket.problem} if socket else {})
+    async def deadlines() -> str | None:
+        # Here, not above: every replica finds the same rows, and without them nothing else would get done.
+        stalled = await made.store.stalled()
+        return f"{stalled} deadlines cannot be passed; the log says why" if stalled else None
+
+    async def messages() -> str | None:
+        stranded = await made.store.stranded(made.clock.now() - STRANDED_AFTER)
+        return f"{stranded} messages were taken and never sent" if stranded else None
+
+    told = {"policy": policy, "on-call": oncall, "deadlines": deadlines, "messages": messages}
+    return told | ({"slack socket": socket.problem} if socket else {})

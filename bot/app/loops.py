@@ -23,12 +23,14 @@ from bot.settings import (
     ONCALL_EVERY,
     POLICY_EVERY,
     REFUSALS_EVERY,
+    STALLED_EVERY,
     SWEEP_EVERY,
 )
 from handlers.clock import Bell, Metronome, Work
 
 SILENCE_MAX = timedelta(seconds=10)  # a loop that stopped is seen within this
 LATE_MAX = timedelta(seconds=60)  # likewise: what should have happened and did not, while nothing else did
+STRANDED_AFTER = timedelta(minutes=1)  # since a lease ended: somebody should have taken the message again
 CHECKPOINT_PAUSE = 0.2  # seconds between two checkpoints under a stream of approvals
 SIGNED = frozenset({EntryKind.APPROVED, EntryKind.REDEEMED})  # after these a checkpoint is signed at once
 
@@ -62,6 +64,8 @@ class Loops:
         self._sweeper.every(POLICY_EVERY, self.reload, "policy")
         self._sweeper.every(ONCALL_EVERY, self.oncall, "oncall")
         self._sweeper.every(CLOCK_EVERY, self._follow, "clock")
+        # Rung by the other loop, so that it does not stop with the sweep that it looks after.
+        self._postman.every(STALLED_EVERY, self._parts.sweeping.find_stalled, "stalled")
         if self.heartbeat is not None:
             self._sweeper.every(HEARTBEAT_EVERY, self.heartbeat, "heartbeat")
         self._sweeper.start()

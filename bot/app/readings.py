@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from bot.app.loops import STRANDED_AFTER
 from bot.app.parts import Parts
 
 
 def readings(made: Parts) -> Mapping[str, Callable[[], Awaitable[float]]]:
     """Return each reading by its name: requests that are pending, and what the outbox holds.
 
-    `outbox` counts its rows, `outbox_age` is how many seconds ago the oldest of them was due first.
+    `outbox` counts its rows, `outbox_age` is how many seconds ago the oldest of them was due first; `stalled`
+    counts deadlines that cannot be passed, `stranded` messages whose sender never came back.
     """
 
     async def pending() -> float:
@@ -23,4 +25,16 @@ def readings(made: Parts) -> Mapping[str, Callable[[], Awaitable[float]]]:
         oldest = (await made.store.queued())[1]
         return 0 if oldest is None else max(0, (made.clock.now() - oldest).total_seconds())
 
-    return {"pending": pending, "outbox": outbox, "outbox_age": outbox_age}
+    async def stalled() -> float:
+        return await made.store.stalled()
+
+    async def stranded() -> float:
+        return await made.store.stranded(made.clock.now() - STRANDED_AFTER)
+
+    return {
+        "pending": pending,
+        "outbox": outbox,
+        "outbox_age": outbox_age,
+        "stalled": stalled,
+        "stranded": stranded,
+    }

@@ -15,7 +15,7 @@
     │   ├── DigestMismatch, PolicyDenies, Frozen, SomebodyDenied, NotBroken
     │   └── NotReleased, AlreadyReported, NotDue (the clock came early; never shown)
     ├── TooMany                 over a cap or a rate                                   429
-    └── NotReady                we cannot decide safely right now                      503
+    └── NotReady … Unreadable   we cannot decide safely right now                      503
     Stale                       another writer won the row: load and step again (never shown)
 
 The first line of a docstring is the title; an instance may carry a `detail` that says what to do,
@@ -253,6 +253,10 @@ class TooMany(Refusal):
 
 class NotReady(Refusal):
     """Assent cannot decide this safely right now; nothing was changed."""
+
+
+class Unreadable(NotReady):
+    """This request is not written as this version of Assent reads it; nothing is decided about it here."""
 
 
 class DirectoryStale(NotReady):

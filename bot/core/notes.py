@@ -36,6 +36,8 @@ _ALERTS = {
     "digest-mismatch": "was about to run as something else than was approved; it was stopped.",
     "dead-letter": "could not be delivered and was given up ({cause}); see `deliveries`.",
     "gone": "was refused for good by its executor's address, which is now disabled ({cause}).",
+    "stalled": "has a deadline that cannot be passed just now; it is tried again, and the log says why.",
+    "unreadable": "was not written as one of our servers reads it, which sent nothing of it.",
     "card-lost": "could not be shown where its policy says ({cause}); it can be decided on its page.",
     "shut": "cannot be shown: {cause}. It can be decided on its page, and is shown when that is mended.",
 }
@@ -139,6 +141,7 @@ def alert(event: str, request: Request) -> str:
 def notice(event: str) -> str:
     """Return what the admins, or a person, read of something that is about no request."""
     kind, _, cause = event.partition(":")
+    cause = cause.strip()
     match kind:
         case "oncall":
             return f"The on-call calendar of {cause} does not answer; its fallback stands in."
@@ -148,6 +151,10 @@ def notice(event: str) -> str:
         case "yours-linking":
             said = f"Your web session says that the chat account {cause} is yours, and is about to link it."
             return f"{said} If that was not you, tell an admin at once."
+        case "unreadable":
+            return f"{cause} cannot be read by this version: it is not shown, sent or decided until it can."
+        case "unknown":
+            return f"A message of a kind that this version does not know ({cause}) waits for a newer one."
         case _:
             return event
 

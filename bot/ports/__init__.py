@@ -32,6 +32,7 @@ from bot.ports.records import (
     Committed,
     Conversation,
     Crowd,
+    Due,
     Form,
     Letter,
     Link,
@@ -41,9 +42,10 @@ from bot.ports.records import (
     RegistryEdit,
     Sealed,
     Session,
+    Stall,
     Stand,
 )
-from bot.ports.requests import Reckoning, Requests, Watch
+from bot.ports.requests import Reckoning, Requests, Stalls, Watch
 from bot.ports.store import Identities, Installations, Log, Pairings, Store
 from bot.ports.world import Accounts, Clock, Ids, InForce, Policies, Refusals
 
@@ -61,6 +63,7 @@ __all__ = [
     "Conversation",
     "Conversations",
     "Crowd",
+    "Due",
     "Form",
     "Full",
     "Gone",
@@ -91,6 +94,8 @@ __all__ = [
     "Session",
     "Shut",
     "Signer",
+    "Stall",
+    "Stalls",
     "Stand",
     "Stands",
     "Store",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.core.errors import Unreadable
 from bot.core.terms import (
     Absence,
     Agent,
@@ -30,6 +31,24 @@ class Committed:
 
     request: Request | None
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A request that is due, or why it cannot be read; `due_at` is what its row says, not its document."""
+
+    request_id: RequestId
+    due_at: datetime
+    request: Request | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A request whose deadline cannot be passed, with what is written and told of that the first time."""
+
+    due: Due
+    entry: Entry
+    alert: Send
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from bot.core.terms import (
     Use,
     Verdict,
 )
-from bot.ports.records import Committed
+from bot.ports.records import Committed, Due, Stall
 
 
 class Watch(Protocol):
@@ -70,8 +70,8 @@ class Requests(Protocol):
         """Return the requests whose digest begins with `code`, in lowercase hex, newest first."""
         ...
 
-    async def due(self, now: datetime, limit: int) -> list[Request]:
-        """Return requests whose `due_at` has come, earliest first."""
+    async def due(self, now: datetime, limit: int) -> list[Due]:
+        """Return requests whose `due_at` has come, earliest first; also those that cannot be read."""
         ...
 
     async def unreviewed(self, limit: int) -> list[Request]:
@@ -124,6 +124,26 @@ class Requests(Protocol):
 
     def feed(self) -> AsyncIterator[RequestId]:
         """Yield the id of every request that changes, in any replica, from now on."""
+        ...
+
+
+class Stalls(Protocol):
+    """What stands in the way of the others."""
+
+    async def set_aside(self, stalls: Sequence[Stall], until: datetime, now: datetime) -> list[RequestId]:
+        """Let requests wait whose deadline cannot be passed, so that the others are reached.
+
+        One that somebody else moved meanwhile is left as it is. Returns those that were not aside before:
+        only they leave their entry, and of all of them the admins are told once an hour.
+        """
+        ...
+
+    async def stalled(self) -> int:
+        """Count the requests that are set aside."""
+        ...
+
+    async def stranded(self, before: datetime) -> int:
+        """Count the messages that somebody took, and whose lease ended before an instant."""
         ...
 
 

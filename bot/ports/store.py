@@ -15,7 +15,7 @@ from bot.core.terms import (
 )
 from bot.ports.outbox import Conversations, Outbox, Stands
 from bot.ports.records import Checkpoint, Link, Opening, Pairing, RegistryEdit, Sealed, Session
-from bot.ports.requests import Reckoning, Requests
+from bot.ports.requests import Reckoning, Requests, Stalls
 
 
 class Log(Protocol):
@@ -118,7 +118,17 @@ class Installations(Protocol):
 
 
 class Store(
-    Requests, Outbox, Stands, Log, Identities, Pairings, Installations, Conversations, Reckoning, Protocol
+    Requests,
+    Stalls,
+    Outbox,
+    Stands,
+    Log,
+    Identities,
+    Pairings,
+    Installations,
+    Conversations,
+    Reckoning,
+    Protocol,
 ):
     """Everything that is remembered."""
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.errors import Unreadable
 from bot.core.terms import (
     Action,
     Agent,
@@ -29,7 +31,9 @@ from storage.rows import (
     read_freeze,
     read_key,
     read_request,
+    read_requests,
 )
+from tests.storage.values import a_request
 
 SAFE = 2**53 - 1  # RFC 8785; larger integers are refused at the door
 INSTANTS = st.datetimes(timezones=st.just(UTC))
@@ -96,3 +100,20 @@ def test_a_key_comes_back_as_it_was(key: Key) -> None:
 @given(st.builds(Freeze, at=INSTANTS))
 def test_a_freeze_comes_back_as_it_was(freeze: Freeze) -> None:
     assert read_freeze(document(freeze)) == freeze
+
+
+@given(st.binary() | st.text() | st.none() | st.integers() | JSON.map(msgspec.json.encode))
+def test_what_is_no_request_is_unreadable_whatever_it_is(column: object) -> None:
+    with pytest.raises(Unreadable):
+        read_request(column)  # type: ignore[arg-type]  # SQLite keeps in a column what it is given
+
+
+def test_a_list_shows_the_others_beside_what_cannot_be_read() -> None:
+    one, other = a_request(), a_request()
+    assert read_requests([document(one), b"{", b"[" * 100_000, document(other)]) == [one, other]
+
+
+def test_what_a_newer_version_adds_is_no_reason_not_to_read() -> None:
+    request = a_request()
+    newer = msgspec.json.decode(document(request)) | {"of_tomorrow": [1]}
+    assert read_request(msgspec.json.encode(newer)) == request

@@ -199,6 +199,8 @@ def looks(store: DatabaseStore, one: Request, over: Request) -> Mapping[str, Loo
         "nothing due": lambda: store.due(NOON, 100),
         "due": lambda: store.due(NOON + HOUR, 100),
         "next tick": store.next_tick,
+        "stalled": store.stalled,
+        "stranded": lambda: store.stranded(NOON),
         "next send": store.next_send,
         "next send beside a full place": lambda: store.next_send({BUSY}),
         "an empty claim": lambda: store.claim(OLD - HOUR, 50, MINUTE),

@@ -27,6 +27,7 @@ class EntryKind(StrEnum):
     RECLAIMED = "review.reclaimed"
     STAGE_MET = "stage.met"
     ESCALATED = "request.escalated"
+    STALLED = "request.stalled"  # its deadline cannot be passed just now
     APPROVED = "request.approved"
     GLASS_BROKEN = "glass.broken"
     GLASS_REFUSED = "glass.refused"

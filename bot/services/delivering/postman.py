@@ -6,6 +6,7 @@ Every surface is treated alike: it may answer `Later`, `Never` or `Unsure`, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import structlog
 
 from bot.core import effects
 from bot.core.deadline import GIVE_UP_AFTER, retry_after
+from bot.core.errors import Unreadable
 from bot.core.terms import SYSTEM, CallbackKind, Entry, EntryKind, OutboxKind, Send
 from bot.ports import EACH_MAX, Claimed, Full, Gone, Later, Never, Shut, Turn, Unsure
 from bot.services.delivering.callbacks import Callbacks
@@ -85,7 +87,8 @@ class Delivering:
     async def _send(self, row: Claimed) -> None:
         verb = self._verb(row.send.kind)
         try:
-            await verb(row)
+            async with asyncio.timeout(LEASE.total_seconds()):  # one that hangs for ever would keep its place
+                await verb(row)
         except Full as full:
             self._full[row.send.address] = self.outside.clock.now() + full.after
             await self.outside.store.put_back(row, row.send.due_at)  # it stays the first of those that wait
@@ -108,6 +111,8 @@ class Delivering:
         except Never as never:
             event = "card-lost" if row.send.kind is OutboxKind.SHOW else "dead-letter"
             await self._bury(row, str(never), event)
+        except Unreadable as unreadable:
+            await self._again(row, str(unreadable), timedelta(0), alarm="unreadable")
         except Exception as error:  # an outer loop: a row must not fail for ever unseen
             log.exception("delivery.failed", address=row.send.address, kind=row.send.kind.value)
             await self._again(row, f"failed here: {type(error).__name__}", timedelta(0))
@@ -127,15 +132,20 @@ class Delivering:
         due_at = now + max(after, retry_after(row.attempts, self.jitter()))
         useless_at = row.first_due_at + GIVE_UP_AFTER
         if row.callback_id is not None:
-            callback = await self.outside.store.callback(row.callback_id)
-            request = await self.outside.store.get(callback.request_id)
-            if callback.kind is CallbackKind.APPROVED and request.grant is not None:
-                useless_at = request.grant.expires_at
+            with contextlib.suppress(Unreadable):
+                useless_at = await self._useless_at(row.callback_id) or useless_at
         if due_at >= useless_at:
             await self._bury(row, problem, "dead-letter")
         else:
             alerts = (Send(OutboxKind.ALERT, effects.ADMINS, now, alarm),) if alarm and row.request_id else ()
             await self.outside.store.postpone(row, due_at, problem, alerts)
+
+    async def _useless_at(self, callback_id: int) -> datetime | None:
+        """Return when the grant that a callback brings ends, if it brings one."""
+        callback = await self.outside.store.callback(callback_id)
+        request = await self.outside.store.get(callback.request_id)
+        is_grant = callback.kind is CallbackKind.APPROVED and request.grant is not None
+        return request.grant.expires_at if is_grant and request.grant else None
 
     async def _bury(self, row: Claimed, problem: str, event: str) -> None:
         now = self.outside.clock.now()

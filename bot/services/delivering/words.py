@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.core import effects
+from bot.core.errors import Unreadable
 from bot.core.hours import quiet_until
 from bot.core.notes import alert, apart, note, notice, personal
 from bot.core.people import absent
@@ -89,7 +90,10 @@ class Words:
     async def _alarm(self, row: Claimed) -> str:
         if row.request_id is None:
             return notice(row.send.event)
-        request = await self.outside.request(row)
+        try:
+            request = await self.outside.request(row)
+        except Unreadable:
+            return notice(f"unreadable:{row.request_id}")
         return f"{alert(row.send.event, request)} {self.outside.page(request)}"
 
 
