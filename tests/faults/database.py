@@ -25,12 +25,13 @@ class Mortal:
     base: Path
     binaries: Path
     process: subprocess.Popen[bytes]
+    listen: str  # an address of loopback; empty for none but the socket
 
     @classmethod
-    async def started(cls, base: Path, binaries: Path) -> Mortal:
+    async def started(cls, base: Path, binaries: Path, listen: str) -> Mortal:
         """Make an empty cluster and start it."""
         reachable = await asyncio.to_thread(postgres_keeper.prepare, base, binaries)
-        mortal = cls(base, reachable, postgres_keeper.serve(base, reachable, "on"))
+        mortal = cls(base, reachable, postgres_keeper.serve(base, reachable, "on", listen), listen)
         await mortal._ready()
         return mortal
 
@@ -43,26 +44,26 @@ class Mortal:
         """Kill it, or have it stop without a farewell (SIGQUIT); bring it back."""
         self.process.send_signal(number)
         await asyncio.to_thread(self.process.wait)
-        self.process = postgres_keeper.serve(self.base, self.binaries, "on")
+        self.process = postgres_keeper.serve(self.base, self.binaries, "on", self.listen)
         await self._ready()
 
     async def _ready(self) -> None:
         async with asyncio.timeout(STARTS_WITHIN):
             while not postgres_keeper.is_ready(self.base, self.process):
                 if self.process.poll() is not None:  # processes of the dead one still hold its memory
-                    self.process = postgres_keeper.serve(self.base, self.binaries, "on")
+                    self.process = postgres_keeper.serve(self.base, self.binaries, "on", self.listen)
                 await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
-async def a_mortal_postgres(binaries: Path) -> AsyncIterator[Mortal]:
-    """Have a server for a test."""
+async def a_mortal_postgres(binaries: Path, listen: str = "") -> AsyncIterator[Mortal]:
+    """Have a server for a test; it may `listen` at an address of loopback, too."""
     # Under /tmp, because a unix socket's path is short; readable, because PostgreSQL runs as nobody.
     base = Path(tempfile.mkdtemp(prefix="assent-mortal-", dir="/tmp"))
     base.chmod(0o755)  # noqa: ASYNC240  # a moment, in a test
     mortal = None
     try:
-        mortal = await Mortal.started(base, binaries)
+        mortal = await Mortal.started(base, binaries, listen)
         yield mortal
     finally:
         if mortal is not None:
