@@ -20,13 +20,17 @@ Reading = Callable[[], Awaitable[float]]
 def install_health(
     app: web.Application, checks: Mapping[str, Check], soft_checks: Mapping[str, Check]
 ) -> None:
-    """Add `/livez` and `/readyz`: 503 while one of `checks` is not well; `soft_checks` are only reported."""
+    """Add `/livez` and `/readyz`: 503 while one of `checks` is not well; `soft_checks` are only reported.
+
+    `checks` end by themselves: they are `patient`.
+    """
+    reported = {name: limited(check) for name, check in soft_checks.items()}
 
     async def livez(_: web.Request) -> web.Response:
         return _told({"status": "alive"})
 
     async def readyz(_: web.Request) -> web.Response:
-        hard, soft = await asyncio.gather(problems(checks), problems(soft_checks))
+        hard, soft = await asyncio.gather(problems(checks), problems(reported))
         ready = all(problem is None for problem in hard.values())
         told = {"status": "ready" if ready else "not ready", "checks": hard, "others": soft}
         return _told(told, 200 if ready else 503)
@@ -35,21 +39,33 @@ def install_health(
     app.router.add_get("/readyz", readyz)
 
 
+def limited(check: Check) -> Check:
+    """Return the check, failed with `TimeoutError` when it takes too long."""
+
+    async def checked() -> str | None:
+        async with asyncio.timeout(CHECK_MAX.total_seconds()):
+            return await check()
+
+    return checked
+
+
 def patient(check: Check) -> Check:
     """Return the check, well also while it takes too long, up to eight seconds after it last was well.
 
-    Under load every replica is slow at the same time: none of them would be left.
+    Under load every replica is slow at the same time: none of them would be left. There must be no other
+    limit around it: one loop's turn can be longer than both, and what the outer one cancels is not forgiven.
     """
     well_at: float | None = None  # seconds on the event loop's clock
+    in_time = limited(check)
 
     async def checked() -> str | None:
         nonlocal well_at
         loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         try:
-            async with asyncio.timeout(CHECK_MAX.total_seconds() / 2):
-                problem = await check()
+            problem = await in_time()
         except TimeoutError:
-            if well_at is not None and loop.time() - well_at <= SLOW_MAX.total_seconds():
+            if well_at is not None and asked_at - well_at <= SLOW_MAX.total_seconds():
                 return None
             raise
         if problem is None:
@@ -74,13 +90,8 @@ def install_metrics(app: web.Application, meters: Meters, readings: Mapping[str,
 
 async def problems(checks: Mapping[str, Check]) -> dict[str, str | None]:
     """Return what each check finds wrong, None where it is well."""
-    found = await asyncio.gather(*(_checked(check) for check in checks.values()), return_exceptions=True)
+    found = await asyncio.gather(*(check() for check in checks.values()), return_exceptions=True)
     return {name: _problem(result) for name, result in zip(checks, found, strict=True)}
-
-
-async def _checked(check: Check) -> str | None:
-    async with asyncio.timeout(CHECK_MAX.total_seconds()):
-        return await check()
 
 
 def _problem(result: str | BaseException | None) -> str | None:

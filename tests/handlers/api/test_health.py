@@ -1,6 +1,7 @@
 """Probes and figures."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -77,8 +78,9 @@ async def test_a_check_that_hangs_is_not_well() -> None:
     async def hanging() -> None:
         await asyncio.sleep(60)
 
-    status, told = await ready({"database": hanging}, {})
+    status, told = await ready({"database": health.patient(hanging)}, {"messages": hanging})
     assert (status, told["checks"]) == (503, {"database": "failed: TimeoutError"})
+    assert told["others"] == {"messages": "failed: TimeoutError"}
 
 
 async def test_a_check_that_was_well_a_moment_ago_has_time_under_load_but_not_for_long(
@@ -100,6 +102,19 @@ async def test_a_check_that_was_well_a_moment_ago_has_time_under_load_but_not_fo
     assert await health.problems(check) == {"database": None}
     await asyncio.sleep(0.5)
     assert await health.problems(check) == slow
+
+
+async def test_a_loop_whose_one_turn_is_longer_than_every_limit_is_under_load_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def soon() -> None:
+        await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(health, "CHECK_MAX", timedelta(seconds=0.05))
+    check = {"database": health.patient(soon)}
+    assert await health.problems(check) == {"database": None}
+    asyncio.get_running_loop().call_soon(time.sleep, 0.3)
+    assert await health.problems(check) == {"database": None}
 
 
 async def test_a_check_that_says_what_is_wrong_is_given_no_time() -> None:
