@@ -29,7 +29,7 @@ from bot.core.policy import (
     schema,
     uncovered,
 )
-from bot.core.terms import Agent, AgentName, PersonName, Plan
+from bot.core.terms import Agent, AgentName, Effect, PersonName, Plan
 from bot.services.rehearsing import played
 from storage.files import DIRECTORY, read_folder, split
 
@@ -85,7 +85,7 @@ async def explained(call: Call) -> int:
     bundle, directory, _ = load(_folder(call))
     body = _body(args.file)
     now = args.now or wall()
-    people = frozenset((PersonName(args.owner),))
+    people = frozenset(map(PersonName, args.acts_for or (args.owner,)))
     agent = Agent(AgentName(args.agent), PersonName(args.owner), people, False, 1, 1, now.astimezone(UTC))
     found = explain(
         bundle, directory, agent, read_ask(body), now, {}, executes=False, commit=lambda _: COMMITMENT
@@ -148,6 +148,8 @@ def _clocks(plan: Plan) -> list[str]:
         f"stage {s.name}: {s.quorum} of {', '.join(s.approvers)}, ended by {s.deny} against"
         for s in plan.stages
     ]
+    if plan.effect is Effect.DENY:
+        return []
     approve, execute = (one.total_seconds() / 60 for one in (plan.approve_within, plan.execute_within))
     runs = f"{plan.executor or 'the agent itself'} has {execute:g} min to run it"
     return [*stages, f"people have {approve:g} min; then {runs}"] if stages else [runs]
@@ -164,6 +166,12 @@ def _explain_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--agent", metavar="NAME", default="agent", help="who asks (default: agent)")
     parser.add_argument(
         "--owner", metavar="PERSON", default="nobody", help="who answers for it, and never reviews it"
+    )
+    parser.add_argument(
+        "--acts-for",
+        metavar="PERSON",
+        action="append",
+        help="repeat for more; default: the owner",
     )
     parser.add_argument("--now", metavar="INSTANT", type=instant, help="as if it were then")
     parser.add_argument("--policy", metavar="FOLDER", type=Path, help="default: ASSENT_POLICY")
@@ -199,6 +207,7 @@ CHAPTER = Chapter(
             explained,
             (
                 "policy explain ask.json --agent deployer --owner ana",
+                "policy explain ask.json --agent deployer --owner ana --acts-for bo",
                 "policy explain - < ask.json",
             ),
             _explain_arguments,

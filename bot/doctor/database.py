@@ -10,6 +10,7 @@ from bot.doctor.finding import Finding, bad, good, warn
 from bot.ids import RandomIds
 from bot.settings import Settings
 from storage.durability import durability
+from storage.faults import FAULTS
 from storage.schema import pending_migrations
 from storage.store import open_store
 
@@ -21,7 +22,9 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         pending = await pending_migrations(url)
         how, safe = await durability(url)
     except (NotReady, ValueError, OSError) as problem:
-        yield bad(f"The database does not open: {problem}", "Check ASSENT_DATABASE_URL and that it runs.")
+        yield bad(
+            f"The database does not open: {_words(problem)}", "Check ASSENT_DATABASE_URL and that it runs."
+        )
         return
     yield (
         good(f"The database answers: {how}.")
@@ -37,6 +40,17 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         return
     yield good("Its tables are those of this version.")
     yield await _clock(url)
+
+
+def _words(problem: BaseException) -> str:
+    """Return why it does not open: in the system's or the driver's own words where they were the first."""
+    began = problem.__cause__
+    if not isinstance(began, FAULTS):
+        return str(problem)
+    while began.__cause__ is not None:
+        began = began.__cause__
+    said = str(began).strip().partition("\n")[0].rstrip(".")
+    return f"{said or type(began).__name__}."
 
 
 def _migrations(url: str, count: str) -> Finding:

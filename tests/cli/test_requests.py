@@ -177,5 +177,21 @@ def test_a_plan_is_explained(typed: Typed, install: Path) -> None:
     assert typed("policy", "explain", "ask.json").code == 1
 
 
+def test_a_plan_is_explained_for_whom_the_agent_acts_and_nobody_runs_what_is_denied(
+    typed: Typed, install: Path
+) -> None:
+    body = {"action": {"name": "db.migrate", "parameters": MIGRATION}, "on_behalf_of": "ana"}
+    (install / "ask.json").write_text(json.dumps(body))
+    typing = ("policy", "explain", "ask.json", "--owner", "ed")
+    assert "not registered to act for" in typed(*typing).err
+    said = typed(*typing, "--acts-for", "bo", "--acts-for", "ana")
+    assert said.code == 0
+    assert "min to run it" in said.out
+    (install / "ask.json").write_text('{"action": {"name": "no.such"}}')
+    denied = typed("policy", "explain", "ask.json").out
+    assert denied.startswith("deny: no.such")
+    assert "to run it" not in denied
+
+
 def test_the_schema_is_one_that_editors_read(typed: Typed) -> None:
     assert json.loads(typed("policy", "schema").out)["$schema"].endswith("2020-12/schema")

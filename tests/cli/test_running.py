@@ -255,7 +255,16 @@ def test_the_doctor_sends_nobody_to_a_setting_for_what_no_setting_opens(
         ("ASSENT_PUBLIC_URL", "http://assent.example.com", "✗ http://assent.example.com is not https"),
         ("ASSENT_HOST", "0.0.0.0", "✗ No ASSENT_PUBLIC_URL"),
         ("ASSENT_POLICY", "nowhere", "✗ There is no policy folder nowhere"),
-        ("ASSENT_DATABASE_URL", "postgresql://a@127.0.0.1:1/a", "✗ The database does not open"),
+        (
+            "ASSENT_DATABASE_URL",
+            "postgresql://a:secret@127.0.0.1:1/a",
+            "✗ The database does not open: [Errno 111] Connection refused.",
+        ),
+        (
+            "ASSENT_DATABASE_URL",
+            "sqlite:////proc/nowhere/assent.db",
+            "✗ The database does not open: [Errno 2] No such file or directory: '/proc/nowhere'.",
+        ),
         ("ASSENT_PROT", "1", "✗ ASSENT_PROT is not a setting"),
     ],
 )
@@ -267,6 +276,7 @@ def test_the_doctor_says_what_is_wrong_and_what_to_do(
     assert said.code == 1
     assert found in said.out
     assert "  → " in said.out.partition(found)[2]
+    assert "secret" not in said.out
 
 
 def test_the_doctor_sees_a_busy_port(typed: Typed, monkeypatch: pytest.MonkeyPatch, taken_port: int) -> None:
