@@ -16,12 +16,14 @@ from bot.services.linking import Linking
 from bot.services.reviewing import Reviewing
 from handlers import record
 from handlers.problems import status
+from handlers.web import zones
 from handlers.web.desk import possible_id
 from handlers.web.faces import Face, face
 from handlers.web.shield import HEADERS, ForeignForm, read_form, require_own_form
 from handlers.web.site import Site, Visitor
 
 LENT_MAX = 50  # delegations listed
+FIELDS = ("from", "until", "zone", "deputy")
 
 Form = dict[str, str]
 
@@ -61,7 +63,7 @@ class Me:
             return self._site.refused(refusal, visitor)
         except Refusal as refusal:
             await record.keep(request, refusal, visitor.actor())
-            return await self._page(visitor, refusal, form if form.get("do") == "away" else {})
+            return await self._page(visitor, refusal, form)
         return web.Response(status=303, headers=HEADERS | {"Location": "/me"})
 
     async def _do(self, form: Form, visitor: Visitor) -> None:
@@ -69,13 +71,14 @@ class Me:
         match form.get("do"):
             case "away":
                 deputy = form.get("deputy", "").strip()
-                until_at = _instant(form.get("until", ""), form.get("zone", ""))
+                until_at = _instant(form.get("until", ""), await zones.zone(form.get("zone", "")))
                 await self._absences.away(name, until_at, PersonName(deputy) if deputy else None, by)
             case "back":
                 await self._absences.back(name, by)
             case "quiet":
                 hours = form.get("from", ""), form.get("until", "")
-                await self._absences.quiet(name, *hours, form.get("zone", "").strip(), by)
+                zone = await zones.zone(form.get("zone", ""))
+                await self._absences.quiet(name, *hours, zone.key, by)
             case "loud":
                 await self._absences.loud(name, by)
             case "reclaim":
@@ -93,15 +96,18 @@ class Me:
             raise Unknown("You have linked no such account.")
         await self._linking.unlink(surface, account, visitor.actor())
 
-    async def _page(self, visitor: Visitor, refusal: Refusal | None, away: Form) -> web.Response:
-        """Return the page; what was typed into `away` and refused still stands there."""
+    async def _page(self, visitor: Visitor, refusal: Refusal | None, typed: Form) -> web.Response:
+        """Return the page; what was typed and refused still stands in its form, a wrong zone beside it."""
         standing = await self._absences.standing(visitor.name)
+        no_zone = dict(refusal.pointers).get("/zone", "") if refusal else ""
         values = {
             "standing": standing,
-            "zone": standing.quiet.tz if standing.quiet else "UTC",
+            "zone": standing.quiet.tz if standing.quiet else zones.USUAL,
+            "zones": await zones.offered(),
             "lent": await self._lent(visitor.name),
             "linked": await self._linking.linked(visitor.name),
-            "typed": {name: away.get(name, "") for name in ("until", "zone", "deputy")},
+            "away": _retyped("away", typed, no_zone),
+            "quiet": _retyped("quiet", typed, no_zone),
             "refusal": refusal,
         }
         return self._site.page("me", visitor, values, status(refusal) if refusal else 200)
@@ -120,9 +126,15 @@ class Me:
         ]
 
 
-def _instant(text: str, zone: str) -> datetime:
+def _retyped(what: str, typed: Form, no_zone: str) -> Form:
+    """Return what a form begins with: what was typed into it, if it was that one, and what its zone lacks."""
+    own = typed if typed.get("do") == what else {}
+    return {name: own.get(name, "") for name in FIELDS} | {"wrong": no_zone if own else ""}
+
+
+def _instant(text: str, zone: ZoneInfo) -> datetime:
     """Return the instant of a form's date and time in a zone; raises `Malformed`."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone.strip() or "UTC")).astimezone(UTC)
-    except (ValueError, OSError, KeyError, OverflowError) as error:
-        raise Malformed("Say until when as a date and a time, and in which zone: Europe/Paris.") from error
+        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Malformed("Say until when as a date and a time.") from error

@@ -61,7 +61,8 @@ async def test_an_absence_is_said_shown_and_taken_back(ana: Browser, world: Worl
     [
         ({"do": "away", "until": "soon", "zone": "UTC"}, "as a date and a time"),
         ({"do": "away", "until": "2000-01-01T00:00", "zone": "UTC"}, "in the future"),
-        ({"do": "away", "until": "2999-01-01T00:00", "zone": "Mars/Base"}, "as a date and a time"),
+        ({"do": "away", "until": "2999-01-01T00:00", "zone": "Mars/Base"}, "no time zone Mars/Base"),
+        ({"do": "away", "until": "2999-01-01T00:00", "zone": ""}, "in which time zone"),
         ({"do": "quiet", "from": "22:00", "until": "22:00", "zone": "UTC"}, "another time"),
         ({"do": "quiet", "from": "22:00", "until": "07:00", "zone": "../etc/passwd"}, "no time zone"),
         ({"do": "unlink", "account": f"slack {NEW}"}, "no such account"),
@@ -70,6 +71,40 @@ async def test_an_absence_is_said_shown_and_taken_back(ana: Browser, world: Worl
 )
 async def test_what_is_wrong_is_said_on_the_page(ana: Browser, fields: dict[str, str], why: str) -> None:
     assert why in await said(ana, **fields)
+
+
+@pytest.mark.parametrize("do", ["away", "quiet"])
+async def test_a_time_zone_is_offered_and_a_wrong_one_is_refused_at_its_field(
+    ana: Browser, world: World, do: str
+) -> None:
+    page = (await ana.get("/me")).text
+    offered = re.findall(r'<option value="([^"]+)">', page[page.index('<datalist id="zones">') :])
+    assert offered[0] == "UTC"
+    assert {"Europe/Paris", "America/Argentina/Buenos_Aires", "Asia/Kolkata"} <= set(offered)
+    assert not {"localtime", "Factory", "posixrules"} & set(offered)
+    assert page.count('list="zones"') == 2
+    fields = {"until": "07:15" if do == "quiet" else f"{world.parts.clock.now().year}-12-30T18:00"}
+    shown = await said(ana, do=do, zone="Europe/Pari", **{"from": "21:45"}, **fields)
+    assert (
+        f'value="Europe/Pari" list="zones" autocomplete="off" spellcheck="false" required '
+        f'aria-invalid="true" aria-describedby="{do}-zone-wrong"'
+    ) in shown
+    assert "There is no time zone Europe/Pari; did you mean Europe/Paris?" in shown
+    assert f'value="{fields["until"]}"' in shown
+    assert shown.count('aria-invalid="true"') == 1
+    registry = await world.parts.store.registry()
+    assert (registry.quiet, registry.absences) == ({}, {})
+
+
+@pytest.mark.parametrize("name", ["localtime", "Factory", "posixrules", "zone.tab", "../Europe/Paris", "Etc"])
+async def test_what_is_no_places_time_is_no_time_zone(ana: Browser, name: str) -> None:
+    shown = await said(ana, do="quiet", zone=name, until="07:00", **{"from": "22:30"})
+    assert f"There is no time zone {name}" in shown
+
+
+async def test_a_time_zone_in_other_capitals_is_that_time_zone(ana: Browser, world: World) -> None:
+    await said(ana, do="quiet", zone=" europe/paris ", until="07:00", **{"from": "22:30"})
+    assert (await world.parts.store.registry()).quiet["ana"].tz == "Europe/Paris"  # type: ignore[index]
 
 
 async def test_quiet_hours_are_set_and_ended(ana: Browser, world: World) -> None:
