@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,6 @@ import pytest
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack_state import Fault
 from tests.fakes.slack_views import CardView
-from tests.fixtures.policy import write_policy
-from tests.fixtures.workspace import a_world_in
 from tests.world import World
 
 ANA, BO, CY, DI, ED = "U0ANA", "U0BO", "U0CY", "U0DI", "U0ED"
@@ -298,16 +295,12 @@ async def test_a_form_with_another_apps_baggage_is_acknowledged(
 
 
 async def test_what_is_under_way_is_finished_before_the_server_stops(
-    slack: FakeSlack, sqlite_url: str, tmp_path: Path
+    world: World, slack: FakeSlack, card: CardView
 ) -> None:
-    policy = write_policy(tmp_path / "policy")
-    async with a_world_in(slack, sqlite_url, tmp_path, policy) as world:
-        await world.agent.asks("db.migrate", env="prod", sql="ALTER TABLE x")
-        await world.settle()
-        card = slack.channel("#ops").card("Run a database migration")
-        slack.goes_wrong("views.open", Fault(slow=4.0, error="expired_trigger_id"))
-        assert (await card.press("Deny", ANA)).seconds < 3
-        assert not slack.state.whispers
+    slack.goes_wrong("views.open", Fault(slow=4.0, error="expired_trigger_id"))
+    assert (await card.press("Deny", ANA)).seconds < 3
+    assert not slack.state.whispers
+    await world.running.app.shutdown()
     [told] = slack.state.whispers
     assert "press the button again" in told.text
     told.seen = True
