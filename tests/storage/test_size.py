@@ -104,12 +104,16 @@ class Meter:
         self.steps = 0
         self.statements.clear()
         if self.url.startswith("sqlite"):
-            self.counting = True
-            await _done(look)
-            self.counting = False
-            return self.steps
+            # Twice: beside one of them the pool may open a connection, which reads the whole schema.
+            return min([await self._counted(look), await self._counted(look)])
         await _done(look)
         return await self._pages([*self.statements])
+
+    async def _counted(self, look: Look) -> int:
+        self.steps, self.counting = 0, True
+        await _done(look)
+        self.counting = False
+        return self.steps
 
     async def remember(self) -> None:
         """Have PostgreSQL take its statistics now: they will be old when there is more."""
