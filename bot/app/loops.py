@@ -49,6 +49,7 @@ class Loops:
         self._sweeper = self._metronome(parts.sweeping.sweep, parts.store.next_tick)
         self._postman = self._metronome(delivering.deliver, parts.store.next_send)
         self._dirty = asyncio.Event()
+        self._broken = False  # whether the admins know that the policy does not load
         self._silent: set[str] = set()  # on-call groups whose calendar has not answered for too long
         self._notary: asyncio.Task[None] | None = None
         self.heartbeat: Bell | None = None  # set before the start
@@ -142,9 +143,15 @@ class Loops:
         kind = EntryKind.BUNDLE_LOADED if force.problem is None else EntryKind.BUNDLE_REFUSED
         private = {"problem": force.problem} if force.problem else {}
         entry = Entry(kind=kind, at=now, by=SYSTEM, policy_digest=force.bundle.digest, private=private)
-        await self._parts.store.commit(Change(after=None, expected=None, entries=(entry,)))
+        broken = force.problem is not None
+        # Once: who mends it breaks it perhaps otherwise first.
+        alerts = (
+            (Send(OutboxKind.ALERT, effects.ADMINS, now, "policy"),) if broken and not self._broken else ()
+        )
+        await self._parts.store.commit(Change(None, None, (entry,), alerts))
+        self._broken = broken
         await self._parts.linking.forget_leavers()
-        log.info(kind.value, bundle=force.bundle.digest)
+        (log.warning if broken else log.info)(kind.value, bundle=force.bundle.digest)
 
     async def reload(self) -> None:
         """Put an edit of the policy folder in force, if there is one and it loads."""

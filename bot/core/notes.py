@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bot.core.action import code
+from bot.core.deadline import STALE_AFTER
 from bot.core.effects import OUTCOMES
 from bot.core.people import tally
 from bot.core.terms import Request, Review, State, Surface, Verdict
@@ -143,6 +144,12 @@ def notice(event: str) -> str:
     kind, _, cause = event.partition(":")
     cause = cause.strip()
     match kind:
+        case "policy":
+            return (
+                "The policy or the directory was edited and does not load. The last good one stays in force, "
+                f"and from {STALE_AFTER.seconds // 60} minutes on nobody can review anything. "
+                "`policy check` says where the mistake is."
+            )
         case "oncall":
             return f"The on-call calendar of {cause} does not answer; its fallback stands in."
         case "linking":

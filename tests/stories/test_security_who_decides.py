@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.notes import notice
 from bot.core.terms import PersonName
 from tests.fixtures.policy import BUNDLE, DIRECTORY, write_policy
 from tests.fixtures.tables import rows
@@ -223,6 +224,27 @@ async def test_who_was_removed_from_the_group_after_the_card_is_refused_at_the_c
     assert await refused(world, request, "ana") in ("unknown", "not-an-approver")
     assert await ana.inbox() == []
     assert (await (await world.person("bo")).approves(request))["state"] == "approved"
+
+
+async def test_the_admins_are_told_once_that_an_edit_does_not_load_before_it_stops_reviews(
+    small_world: World,
+) -> None:
+    folder = Path(small_world.running.parts.settings.policy)
+
+    async def alerts(directory: str) -> list[dict[str, object]]:
+        write_policy(folder, BUNDLE, directory)
+        await small_world.running.loops.reload()
+        query = "SELECT address, event FROM outbox WHERE kind = 'alert'"
+        return await rows(small_world.running.parts.settings.database_url, query)
+
+    assert await alerts(DIRECTORY + "gil: {}\n") == []
+    told = [{"address": "admins", "event": "policy"}]
+    assert await alerts("ana: {slack: [") == told
+    assert await alerts("ana: {slack: [[") == told
+    await small_world.settle()
+    assert await alerts("ana: [") == []  # the next attempt to mend it is not news
+    assert notice("policy").startswith("The policy or the directory was edited and does not load.")
+    assert "15 minutes" in notice("policy")
 
 
 async def test_a_directory_that_does_not_load_stops_reviews_after_a_while_and_lowers_no_quorum(
