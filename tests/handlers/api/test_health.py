@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.app.readings import readings
+from bot.app.readings import Kept, readings
 from handlers.api import health
 from handlers.api.health import Check, install_health, install_metrics
 from handlers.api.meters import Meters
@@ -164,10 +164,48 @@ async def test_changes_are_counted_and_decisions_timed(world: World) -> None:
 
 
 async def test_the_outbox_is_read_with_the_age_of_its_oldest_row(world: World) -> None:
-    outbox, age = (readings(world.parts)[name] for name in ("outbox", "outbox_age"))
-    assert (await outbox(), await age()) == (0, 0)
+    assert await outbox_of(world) == (0, 0)
     asked = (await world.agent.ask()).body
     await world.bo.review(asked)  # so the executor is to be called
-    before = await outbox()
     world.clock.advance(seconds=90)
-    assert (before >= 1, await age()) == (True, 90)
+    rows, age = await outbox_of(world)
+    assert (rows >= 1, age) == (True, 90)
+
+
+async def outbox_of(world: World) -> tuple[float, float]:
+    """The outbox's rows and age, read anew."""
+    fresh = readings(world.parts)
+    return await fresh["outbox"](), await fresh["outbox_age"]()
+
+
+async def test_what_is_slow_to_read_is_read_once_for_all_and_kept_a_hundred_times_as_long() -> None:
+    now, reads = 0.0, 0
+
+    async def read() -> int:
+        nonlocal now, reads
+        reads += 1
+        await asyncio.sleep(0)
+        now += 0.02
+        return reads
+
+    kept = Kept(read, lambda: now)
+    assert set(await asyncio.gather(kept.look(), kept.look(), kept.look())) == {1}
+    now = 2.01
+    assert await kept.look() == 1
+    now = 2.02
+    assert set(await asyncio.gather(kept.look(), kept.look())) == {2}
+
+
+async def test_what_could_not_be_read_is_read_again_by_the_next_who_asks() -> None:
+    answers = [OSError("down"), 5]
+
+    async def read() -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    kept = Kept(read, lambda: 0.0)
+    with pytest.raises(OSError, match="down"):
+        await kept.look()
+    assert await kept.look() == 5
