@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +11,7 @@ from datetime import datetime
 from bot.core.errors import Unknown
 from bot.core.log import (
     LogBroken,
+    Prover,
     Tree,
     Verified,
     Verifier,
@@ -146,7 +147,7 @@ class Auditing:
         return proof_bundle(
             request_id,
             [(entry.sequence, entry.body) for entry in entries],
-            await self._leaves(last.size),
+            await self._proofs([entry.sequence for entry in entries], last.size),
             last.note,
             self.verifiers(),
             openings,
@@ -166,14 +167,14 @@ class Auditing:
         entries = await self.store.entries_of(request_id)
         return [(entry, unseal(entry.body, entry.sequence)) for entry in entries]
 
-    async def _leaves(self, size: int) -> list[bytes]:
-        leaves: list[bytes] = []
-        while len(leaves) < size:
-            page = await self.store.leaves(len(leaves), min(PAGE, size - len(leaves)))
-            if not page:
-                raise LogBroken("it is missing", len(leaves))
-            leaves += page
-        return leaves
+    async def _proofs(self, sequences: Sequence[int], size: int) -> dict[int, list[bytes]]:
+        prover = Prover(sequences, size)
+        while prover.taken < size:
+            leaves = await self.store.leaves(prover.taken, min(PAGE, size - prover.taken))
+            if not leaves:
+                raise LogBroken("it is missing", prover.taken)
+            await asyncio.to_thread(prover.take, leaves)
+        return prover.proofs()
 
     def verifiers(self) -> tuple[Verifier, ...]:
         """Return the verifiers of our own checkpoints."""

@@ -15,14 +15,13 @@ from bot.core.log import (
     EMPTY_ROOT,
     Checkpoint,
     LogBroken,
+    Prover,
     Tree,
     Verified,
     checkpoint_body,
     commit,
     commitment_matches,
     consistency_proof,
-    inclusion_proof,
-    inclusion_proofs,
     leaf_hash,
     node_hash,
     open_note,
@@ -143,6 +142,12 @@ def a_checkpoint(log: list[tuple[int, bytes, bytes]], size: int | None = None) -
     return sign_note(checkpoint_body(ORIGIN, len(leaves), root_of(leaves)), ORIGIN, KEY)
 
 
+def inclusion_proof(leaves: list[bytes], index: int, size: int) -> list[bytes]:
+    prover = Prover([index], size)
+    prover.take(leaves)
+    return prover.proofs()[index]
+
+
 LOG = a_log(11)
 NOTES = [a_checkpoint(LOG, size) for size in (11, 4, 7)]
 
@@ -222,8 +227,20 @@ def test_every_leaf_is_proven_and_only_at_its_place(data: st.DataObject) -> None
 
 
 def test_many_proofs_in_one_pass_are_the_single_ones() -> None:
-    indexes = [7, 0, 139, 64, 7]
-    assert inclusion_proofs(MANY, indexes, 140) == [inclusion_proof(MANY, index, 140) for index in indexes]
+    prover = Prover([7, 0, 139, 64, 7], 140)
+    for start in range(0, 140, 9):  # page by page
+        prover.take(MANY[start : start + 9])
+    assert prover.proofs() == {index: inclusion_proof(MANY, index, 140) for index in (0, 7, 64, 139)}
+
+
+def test_no_proof_is_made_while_leaves_are_missing() -> None:
+    prover = Prover([3], 8)
+    prover.take(LEAVES[:7])
+    with pytest.raises(LogBroken) as refused:
+        prover.proofs()
+    assert refused.value.sequence == 7
+    with pytest.raises(LogBroken, match="32 bytes"):
+        prover.take([b"short"])
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 8), (8, 8), (0, 0), (3, 9)])

@@ -20,6 +20,7 @@ from assent import proof as proof_module
 from assent.proof import NotProven, Proof, check, main, parse_key, words
 from bot.core.log import (
     LogBroken,
+    Prover,
     checkpoint_body,
     commit,
     leaf_hash,
@@ -74,8 +75,14 @@ def a_note(size: int = 10) -> str:
     return sign_note(checkpoint_body(ORIGIN, size, root_of(LEAVES[:size])), ORIGIN, KEY)
 
 
+def proofs(entries: list[tuple[int, bytes]], leaves: list[bytes], size: int = 10) -> dict[int, list[bytes]]:
+    prover = Prover([sequence for sequence, _ in entries], size)
+    prover.take(leaves)
+    return prover.proofs()
+
+
 def a_bundle() -> dict[str, Any]:
-    return proof_bundle("req_1", MINE, LEAVES, a_note(), [VERIFIER], [OPENED])
+    return proof_bundle("req_1", MINE, proofs(MINE, LEAVES), a_note(), [VERIFIER], [OPENED])
 
 
 def checked(bundle: object) -> Proof:
@@ -106,13 +113,16 @@ def test_a_bundle_is_a_json_document_of_the_promised_shape() -> None:
 
 @pytest.mark.parametrize("size", range(8, 12))
 def test_a_bundle_verifies_against_any_checkpoint_that_covers_it(size: int) -> None:
-    bundle = proof_bundle("req_1", reversed(MINE), LEAVES, a_note(size), [VERIFIER])
+    bundle = proof_bundle("req_1", reversed(MINE), proofs(MINE, LEAVES, size), a_note(size), [VERIFIER])
     assert [entry.sequence for entry in checked(bundle).entries] == [1, 4, 7]
 
 
 def test_an_entry_the_checkpoint_does_not_cover_yet_is_not_put_into_a_bundle() -> None:
     with pytest.raises(LogBroken) as refused:
-        proof_bundle("req_1", MINE, LEAVES, a_note(7), [VERIFIER])
+        proofs(MINE, LEAVES, 7)
+    assert refused.value.sequence == 7
+    with pytest.raises(LogBroken) as refused:
+        proof_bundle("req_1", MINE, proofs(MINE[:2], LEAVES, 7), a_note(7), [VERIFIER])
     assert refused.value.sequence == 7
 
 
@@ -131,7 +141,7 @@ def test_a_bundle_that_would_not_verify_is_not_written() -> None:
         ("req_1", MINE, LEAVES, VERIFIER, [Shown(4, "agent.x", SALT, REASON)]),
     ]:
         with pytest.raises(LogBroken):
-            proof_bundle(request_id, entries, leaves, a_note(), [verifier], opened)
+            proof_bundle(request_id, entries, proofs(entries, leaves), a_note(), [verifier], opened)
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────

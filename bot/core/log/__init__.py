@@ -2,7 +2,8 @@
 
 Bytes in, values out. Whatever the bytes, the only error is `LogBroken`.
 
-- `merkle`: leaf and node hashes, the tree's frontier, inclusion and consistency proofs
+- `merkle`: leaf and node hashes, the tree's frontier, the checks of inclusion and consistency
+- `prover`: inclusion proofs in one pass over the leaves
 - `note`: checkpoints as signed notes
 - `entry`: canonical entries, salted commitments
 - `walk`: the whole log held against its checkpoints
@@ -16,8 +17,6 @@ from bot.core.log.merkle import (
     EMPTY_ROOT,
     Tree,
     consistency_proof,
-    inclusion_proof,
-    inclusion_proofs,
     leaf_hash,
     node_hash,
     root_of,
@@ -36,6 +35,7 @@ from bot.core.log.note import (
     sign_note,
     verifier_of,
 )
+from bot.core.log.prover import Prover
 from bot.core.log.walk import Verified, Walk, verify_entries
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "LogBroken",
     "Note",
     "Opened",
+    "Prover",
     "Signature",
     "Tree",
     "Verified",
@@ -53,8 +54,6 @@ __all__ = [
     "commit",
     "commitment_matches",
     "consistency_proof",
-    "inclusion_proof",
-    "inclusion_proofs",
     "leaf_hash",
     "node_hash",
     "open_note",

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from bot.core.log.broken import LogBroken
 from bot.core.log.entry import commitment_matches, unseal
-from bot.core.log.merkle import inclusion_proofs, leaf_hash, verify_inclusion
+from bot.core.log.merkle import leaf_hash, verify_inclusion
 from bot.core.log.note import Verifier, open_note
 
 FORMAT = "assent-proof/1"
@@ -33,14 +33,14 @@ class Opened(Protocol):
 def proof_bundle(
     request_id: str,
     entries: Iterable[tuple[int, bytes]],
-    leaves: Sequence[bytes],
+    proofs: Mapping[int, Sequence[bytes]],
     note: str,
     verifiers: Iterable[Verifier],
     opened: Iterable[Opened] = (),
 ) -> dict[str, Any]:
     """Prove a request's (sequence, entry) pairs against one signed checkpoint; give a JSON document.
 
-    `leaves` are the log's leaf hashes from 0, at least as many as the checkpoint's size.
+    `proofs` are their inclusion proofs by sequence, in the tree of the checkpoint's size.
     Raises `LogBroken` rather than write a bundle that would not verify.
     """
     checkpoint = open_note(note, verifiers)
@@ -48,9 +48,9 @@ def proof_bundle(
     if not listed:
         raise LogBroken("a bundle proves at least one entry")
     fields = {sequence: _about(request_id, sequence, entry) for sequence, entry in listed}
-    proofs = inclusion_proofs(leaves, [sequence for sequence, _ in listed], checkpoint.size)
     proven = []
-    for (sequence, entry), proof in zip(listed, proofs, strict=True):
+    for sequence, entry in listed:
+        proof = proofs.get(sequence, ())
         verify_inclusion(leaf_hash(entry), sequence, checkpoint.size, proof, checkpoint.root)
         hashes = [node.hex() for node in proof]
         proven.append({"sequence": sequence, "entry": entry.decode(), "proof": hashes})

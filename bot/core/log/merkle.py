@@ -90,26 +90,6 @@ def root_of(leaf_hashes: Iterable[bytes]) -> bytes:
     return top[0] if top else EMPTY_ROOT
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int, size: int) -> list[bytes]:
-    """Prove that leaf `index` is in the tree of the first `size` leaves."""
-    return inclusion_proofs(leaves, [index], size)[0]
-
-
-def inclusion_proofs(leaves: Sequence[bytes], indexes: Iterable[int], size: int) -> list[list[bytes]]:
-    """Prove many leaves in one pass over the tree; the answers are in the order of `indexes`."""
-    places = list(indexes)
-    for index in places:
-        if not 0 <= index < size <= len(leaves):
-            raise LogBroken(f"it is not in a log of {min(size, len(leaves))} entries", index)
-    proofs: list[list[bytes]] = [[] for _ in places]
-    for level in _levels(leaves[:size]):
-        for which, place in enumerate(places):
-            if (place ^ 1) < len(level):
-                proofs[which].append(level[place ^ 1])
-            places[which] = place >> 1
-    return proofs
-
-
 def consistency_proof(leaves: Sequence[bytes], old: int, new: int) -> list[bytes]:
     """Prove that the first `new` leaves begin with the first `old` ones."""
     if not 0 <= old <= new <= len(leaves):
