@@ -163,11 +163,6 @@ def open_delegations(request: Request) -> tuple[Delegation, ...]:
     )
 
 
-def awaited(request: Request, roster: Roster) -> frozenset[PersonName]:
-    """Return whose first verdict would count now: approvers and deputies, after separation."""
-    return frozenset(seats(request, roster))
-
-
 def called(request: Request, roster: Roster) -> frozenset[PersonName]:
     """Return whom to tell that the open stage waits for them; see `heard`."""
     return heard(approvers(request, roster), request, roster)

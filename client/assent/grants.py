@@ -39,6 +39,8 @@ class Grant:
     expires: int
     digest: str
     request_id: str
+    issued: int
+    policy_digest: str
 
 
 def verify_grant(token: str, jwks: Json, executor: str, issuer: str, now: float) -> Grant:
@@ -94,6 +96,8 @@ def _grant(claims: Json) -> Grant:
         expires=_second(claims, "exp"),
         digest=text(claims, "action_digest"),
         request_id=text(claims, "request_id"),
+        issued=_second(claims, "iat"),
+        policy_digest=text(claims, "policy_digest"),
     )
 
 

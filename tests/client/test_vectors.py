@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from assent import BadCallback, BadGrant, Verifier, verify_grant
-from bot.core import grant as ours
 from bot.core import signing
 from docs.vectors.__main__ import HERE, documents
 
@@ -109,17 +108,13 @@ def test_standardwebhooks_of_npm_agrees(node_modules: Path) -> None:
 
 
 @_named(GRANTS["vectors"])
-def test_grants_are_judged_alike_by_us_and_by_the_server(vector: dict[str, Any]) -> None:
+def test_grants_are_judged_as_the_vectors_say(vector: dict[str, Any]) -> None:
     held = (GRANTS["jwks"], GRANTS["executor"], GRANTS["issuer"])
     if vector["holds"]:
-        client = verify_grant(vector["grant"], *held, GRANTS["now"])
-        server = ours.verify_grant(vector["grant"], *held, NOW)
-        assert (client.jti, client.digest) == (server.jti, server.action_digest)
+        assert verify_grant(vector["grant"], *held, GRANTS["now"]).executor == GRANTS["executor"]
         return
     with pytest.raises(BadGrant):
         verify_grant(vector["grant"], *held, GRANTS["now"])
-    with pytest.raises(ours.BadGrant):
-        ours.verify_grant(vector["grant"], *held, NOW)
 
 
 PART = st.one_of(st.text(), st.text(alphabet='ab=_-{}":,0', max_size=20))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import OctKey, OKPKey
 
+from assent import BadGrant, Grant, verify_grant
 from bot.core.errors import NotRedeemable
-from bot.core.grant import BadGrant, Claims, claims, verify_grant
+from bot.core.grant import claims
 from tests.fixtures.clock import NOON
 from tests.fixtures.requests import an_approved_request
 
@@ -40,8 +41,8 @@ def token(header: Any = HEADER, payload: Any = CLAIMS, key: Ed25519PrivateKey = 
     return f"{signed}.{b64(key.sign(signed.encode()))}"
 
 
-def verified(text: str, jwks: Any = JWKS, after: timedelta = timedelta(0)) -> Claims:
-    return verify_grant(text, jwks, "db-runner", ISSUER, NOON + after)
+def verified(text: str, jwks: Any = JWKS, after: timedelta = timedelta(0)) -> Grant:
+    return verify_grant(text, jwks, "db-runner", ISSUER, (NOON + after).timestamp())
 
 
 def test_the_claims_of_a_grant() -> None:
