@@ -12,7 +12,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from bot.app.parts import parts
 from bot.core.log import LogBroken
+from storage.schema import backup
 from tests.world import Answer, Refused, World, a_replica
 
 TRIGGERS = ("update", "delete")
@@ -85,6 +87,29 @@ async def test_a_log_cut_short_with_its_head_and_its_checkpoints_is_caught_by_th
         await assert_no_grant_is_issued(replica, told)
         with pytest.raises(LogBroken):
             await replica.audit()
+
+
+async def test_a_database_brought_back_from_a_backup_is_caught_by_a_later_checkpoint(
+    small_world: World, tmp_path: Path
+) -> None:
+    """Such a log is whole in itself: nothing but a note from outside the database tells."""
+    made = small_world.running.parts
+    notes = list[str]()
+    for copy in ("early.db", "late.db"):
+        await small_world.agent.asks("db.migrate", env="prod", sql=copy, rows=1)
+        await made.auditing.checkpoint()
+        notes.append(made.auditing.kept.newest() or "")
+        await backup(made.settings.database_url, tmp_path / copy)
+    restored = made.settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'early.db'}"})
+    async with parts(restored, small_world.clock) as found:
+        with pytest.raises(LogBroken):
+            await found.auditing.verify()
+    elsewhere = restored.model_copy(update={"checkpoints": tmp_path / "lost"})
+    async with parts(elsewhere, small_world.clock) as found:
+        early, late = notes
+        assert await found.auditing.verify((early,))
+        with pytest.raises(LogBroken):
+            await found.auditing.verify((late,))
 
 
 async def test_an_entry_rewritten_with_its_hash_is_noticed_at_the_start(world: World) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from handlers.api.routes import ROUTES, Route
 from tests.handlers.api.world import HOUR, OPERATOR, Client, World
@@ -47,6 +48,14 @@ async def test_a_revoked_key_opens_nothing(world: World) -> None:
 
     await world.parts.admin.revoke_all(KeyKind.AGENT, "deployer", OPERATOR)
     assert (await world.agent.get("/v1/requests")).status == 401
+
+
+async def test_of_two_keys_neither_counts(world: World) -> None:
+    both = CIMultiDict(
+        [("Authorization", f"Bearer {world.agent.key}"), ("Authorization", f"Bearer {world.bo.key}")]
+    )
+    async with world.nobody.session.get("/v1/requests", headers=both) as answer:
+        assert answer.status in (400, 401)
 
 
 async def test_the_scheme_may_be_written_in_any_case(world: World) -> None:
