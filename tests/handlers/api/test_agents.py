@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from bot.core.terms import PersonName
 from tests.handlers.api.world import BACKUP, DEV, OPERATOR, PROD, STAGING, Client, World
@@ -100,6 +101,14 @@ async def test_another_agents_key_is_another_key(world: World) -> None:
 async def test_a_key_that_is_not_visible_ascii_of_255_at_most_is_refused(world: World, key: str) -> None:
     answer = await world.agent.ask(headers={"Idempotency-Key": key})
     assert (answer.status, answer.slug) == (400, "malformed")
+
+
+async def test_of_two_idempotency_keys_neither_counts(world: World) -> None:
+    bearer = ("Authorization", f"Bearer {world.agent.key}")
+    said = CIMultiDict([bearer, ("Idempotency-Key", "a"), ("Idempotency-Key", "b")])
+    async with world.nobody.session.post("/v1/requests", json=PROD, headers=said) as answer:
+        assert answer.status == 400
+    assert (await world.agent.get("/v1/requests")).body["requests"] == []
 
 
 async def test_the_longest_key_is_taken(world: World) -> None:

@@ -173,6 +173,21 @@ async def test_the_setting_opens_it(receiver: tuple[TestServer, list[str]], host
     assert heard == ["/x"]
 
 
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
+async def test_no_proxy_of_the_environment_gets_what_is_meant_for_a_receiver(
+    receiver: tuple[TestServer, list[str]], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    server, heard = receiver
+    with socket.socket() as nobody:  # bound, and it does not listen
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.port}")
+        monkeypatch.setenv("no_proxy", "")
+        async with session(inward) as out:
+            with pytest.raises(ClientConnectorError):
+                await out.post(f"http://127.0.0.1:{nobody.getsockname()[1]}/x")
+    assert heard == []
+
+
 @pytest.mark.parametrize(
     "addresses",
     [("127.0.0.1",), ("::ffff:127.0.0.1",), ("127.0.0.1", "::1"), ("10.0.0.1", "fd00::1", "0.0.0.0")],
