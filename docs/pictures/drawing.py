@@ -50,16 +50,16 @@ body code, body code *, body pre, body pre * {{
 body {{ font-size: 15px; line-height: 1.46; }}
 /* In Slack each section of rich text is a line of its own. */
 .slack_blocks_to_jsx__rich_text_section_element {{ display: block !important; }}
-.modal *, .home * {{ background-color: transparent !important; }}
+.modal *:not(button), .home *:not(button) {{ background-color: transparent !important; }}
 .modal {{ width: 520px; border: 1px solid {line}; border-radius: 12px; background: {panel}; overflow: hidden;
   box-shadow: 0 6px 24px rgb(0 0 0 / .18); }}
 .modal header, .modal footer {{ display: flex; align-items: center; padding: 16px 24px; }}
 .modal header {{ font-size: 20px; font-weight: 900; border-bottom: 1px solid {line}; }}
 .modal footer {{ justify-content: flex-end; gap: 12px; border-top: 1px solid {line}; }}
 .modal .inside {{ padding: 12px 24px; }}
-.modal button {{ font: 700 15px Lato, "Noto Sans", sans-serif; padding: 8px 14px; border-radius: 8px;
+.modal footer button {{ font: 700 15px Lato, "Noto Sans", sans-serif; padding: 8px 14px; border-radius: 8px;
   border: 1px solid {line}; background: none; color: inherit; }}
-.modal button.go {{ background-color: #007a5a !important; border-color: #007a5a; color: #fff; }}
+.modal footer button.go {{ background-color: #007a5a !important; border-color: #007a5a; color: #fff; }}
 .home {{ border: 1px solid {line}; border-radius: 12px; padding: 16px 20px; background: {panel}; }}
 .home .slack_blocks_to_jsx__rich_text {{ margin: 8px 0; }}
 /* The package draws every field for several lines. */

@@ -143,6 +143,10 @@ async def answers(stage: Stage) -> None:
         said: dict[str, Any] = (await stage.slack.type(who, line, CHANNEL)).json()
         stage.message(name, said["blocks"])
     stage.stats = stage.slack.file(DI, "stats.png").content or b""
+    await stage.slack.type(ANA, f"show {waiting[0]['code']}", CHANNEL)
+    window = await stage.slack.pane(ANA)
+    stage.view("modal-request", window.pane.view)
+    await window.close()
     await stage.slack.type(ANA, f"delegate {waiting[0]['code']} @bo", CHANNEL)
     await standing(stage)
 
@@ -169,4 +173,15 @@ async def _window(stage: Stage, user: str, button: str) -> Form:
     return await stage.slack.form(user)
 
 
-PLAYS = (pending, stages, endings, talking, glass, answers)
+async def crowd(stage: Stage) -> None:
+    """More cards in a minute than a place takes."""
+    await stage.world.advance(minutes=5)
+    asked = [await stage.migration(rows=rows * 1000) for rows in range(1, 17)]
+    messages = stage.slack.channel(CHANNEL).conversation.messages
+    [roundup] = [one for one in messages if "more waiting" in one.text]
+    await (await stage.world.person("bo")).denies(asked[-2])
+    await stage.world.settle()
+    stage.message("roundup", roundup.blocks)
+
+
+PLAYS = (pending, stages, endings, talking, glass, answers, crowd)
