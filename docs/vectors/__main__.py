@@ -17,7 +17,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.core.signing import TOLERANCE, content, public_text, sign
+from bot.core.signing import content, public_text, sign
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -28,6 +28,9 @@ WEBHOOK = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 GRANT = Ed25519PrivateKey.from_private_bytes(bytes(range(32, 64)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(64, 96)))
 MESSAGE = "msg_req_5f0c8a1e9d3b47c2a6e4f1b08d7c3a95_3"
+TOLERANCE = timedelta(
+    seconds=30
+)  # what receivers allow between the clocks; the vectors hold the client to it
 ISSUER, EXECUTOR = "https://assent.example.com", "db-runner"
 CLAIMS: dict[str, Any] = {
     "iss": ISSUER,

@@ -50,17 +50,6 @@ def test_our_receiver_agrees(vector: dict[str, Any]) -> None:
     assert holds is vector["holds"]
 
 
-@_named([one for one in CALLBACKS["vectors"] if len(one["headers"]) == 3])
-def test_the_servers_own_verifier_agrees(vector: dict[str, Any]) -> None:
-    headers, body = dict(vector["headers"]), vector["body"].encode()
-    try:
-        signing.verify(headers, body, NOW, CALLBACKS["secrets"], CALLBACKS["public_keys"])
-        holds = True
-    except signing.BadSignature:
-        holds = False
-    assert holds is vector["holds"]
-
-
 @_named([one for one in CALLBACKS["vectors"] if one["oracle"]])
 def test_standardwebhooks_of_pypi_agrees(vector: dict[str, Any]) -> None:
     with freeze_time(NOW):

@@ -12,6 +12,7 @@ from joserfc.jwk import KeySet
 from bot.core import signing
 from bot.core.terms import PersonName, RequestId
 from handlers.api import shapes
+from tests.fixtures.received import received
 from tests.handlers.api.world import OPERATOR, PROD, World
 
 SELF = {"action": {"name": "disk.check", "parameters": {}}}
@@ -247,11 +248,11 @@ async def test_executions_of_one_request_leave_the_others_out(world: World) -> N
 
 async def test_a_callbacks_own_signature_is_checked_with_the_keys_that_are_served(world: World) -> None:
     keys, at = world.parts.keys, world.clock.now()
-    signed = signing.sign(
-        "msg_1", at, b"{}", ["whsec_" + "A" * 32], keys.attest(signing.content("msg_1", at, b"{}"))
-    )
+    body = b'{"type":"request.approved","data":{}}'
+    attested = keys.attest(signing.content("msg_1", at, body))
+    signed = signing.sign("msg_1", at, body, ["whsec_" + "A" * 32], attested)
     served = (await world.nobody.get("/.well-known/webhook-keys.json")).body["keys"]
-    assert signing.verify(signed, b"{}", at, public_keys=served) == "msg_1"
+    assert received(signed, body, at, public_keys=served) == "msg_1"
     keys.rotate()
     again = (await world.nobody.get("/.well-known/webhook-keys.json")).body["keys"]
     assert again[1:] == served  # the key before it verifies for as long as somebody may hold it
