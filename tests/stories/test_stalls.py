@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from bot.app.loops import LATE_MAX
+from bot.core.terms import SYSTEM, Entry, EntryKind, OutboxKind, Registry, Request, Roster, Send
+from bot.ports import Policies, Stall
 from bot.services.delivering import LEASE, postman
 from bot.services.sweeping import ASIDE, BATCH, LATE
 from bot.settings import STALLED_EVERY
@@ -180,6 +182,45 @@ async def test_what_is_only_late_is_passed_and_never_set_aside(replicas: tuple[W
         await asyncio.gather(*rings)
     assert await told(other, "stalled") == []
     assert await one.running.parts.store.count_pending() == 0
+
+
+class Meddling:
+    """Somebody comments while a sweep asks who is who: the row changes, and is as due as before."""
+
+    def __init__(self, world: World, request: Answer) -> None:
+        self._world, self._request = world, request
+        self.asked = 0
+
+    async def roster(self, request: Request, registry: Registry) -> Roster:
+        self.asked += 1
+        if self.asked == 1:
+            await (await self._world.person("ana")).reviews(self._request, "comment", "a moment")
+        return await self._world.running.parts.policies.roster(request, registry)
+
+
+async def test_who_loses_a_race_once_is_not_stuck(small_world: World) -> None:
+    request = await migration(small_world)
+    small_world.clock.advance(timedelta(minutes=5) + LATE)
+    meddling = Meddling(small_world, request)
+    sweeping = replace(small_world.running.parts.sweeping, policies=cast("Policies", meddling))
+    assert await sweeping.find_stalled() == 0
+    assert meddling.asked == 2
+    assert await told(small_world, "stalled") == []
+
+
+async def test_what_somebody_moved_meanwhile_is_not_set_aside(world: World) -> None:
+    await migration(world)
+    world.clock.advance(timedelta(minutes=5))
+    store, now = world.running.parts.store, world.clock.now()
+    [due] = await store.due(now, BATCH)
+    assert await world.running.parts.sweeping.sweep() == 1
+    moved_to = await store.next_tick()
+    stall = Stall(
+        due, Entry(EntryKind.STALLED, now, SYSTEM), Send(OutboxKind.ALERT, "admins", now, "stalled")
+    )
+    assert await store.set_aside([stall], now + ASIDE, now) == []
+    assert await store.next_tick() == moved_to
+    assert (await store.stalled(), await told(world, "stalled")) == (0, [])
 
 
 async def test_a_deadline_that_was_set_aside_still_decides_at_the_click(world: World) -> None:
