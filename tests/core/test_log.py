@@ -21,21 +21,18 @@ from bot.core.log import (
     checkpoint_body,
     commit,
     commitment_matches,
-    consistency_proof,
     leaf_hash,
     node_hash,
     open_note,
     parse_note,
     parse_verifier,
-    root_of,
     seal,
     sign_note,
     unseal,
     verifier_of,
-    verify_consistency,
-    verify_entries,
     verify_inclusion,
 )
+from tests.fixtures.log import root_of, verify_entries
 
 # The entries and roots of certificate-transparency's own tests of RFC 6962.
 REFERENCE = [
@@ -80,24 +77,6 @@ INCLUSION = {  # (index, size): proof
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
         "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
         "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
-    ],
-}
-CONSISTENCY = {  # (old, new): proof
-    (1, 1): [],
-    (1, 8): INCLUSION[0, 8],
-    (6, 8): [
-        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    ],
-    (2, 5): [
-        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
-        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
-    ],
-    (6, 7): [
-        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
-        "b08693ec2e721597130641e8211e7eedccb4c26413963eee6c1e2ed16ffb1a5f",
-        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
     ],
 }
 INCLUSION_OF_FOUR = [bytes.fromhex(INCLUSION[0, 8][2])]  # leads from the root of four to that of eight
@@ -168,13 +147,6 @@ def test_the_inclusion_proofs_are_those_of_the_reference(index: int, size: int) 
     verify_inclusion(LEAVES[index], index, size, proof, bytes.fromhex(ROOTS[size]))
 
 
-@pytest.mark.parametrize(("old", "new"), CONSISTENCY)
-def test_the_consistency_proofs_are_those_of_the_reference(old: int, new: int) -> None:
-    proof = consistency_proof(LEAVES, old, new)
-    assert [node.hex() for node in proof] == CONSISTENCY[old, new]
-    verify_consistency(old, new, bytes.fromhex(ROOTS[old]), bytes.fromhex(ROOTS[new]), proof)
-
-
 def test_a_leaf_never_passes_for_a_node() -> None:
     left, right = LEAVES[:2]
     assert leaf_hash(left + right) != node_hash(left, right)
@@ -209,10 +181,9 @@ def test_any_bytes_are_a_tree_or_log_broken(raw: bytes) -> None:
 
 
 def test_a_leaf_that_is_no_hash_is_refused_and_named() -> None:
-    for build in (Tree.empty().extend, root_of):
-        with pytest.raises(LogBroken) as refused:
-            build([*LEAVES, b"short"])
-        assert refused.value.sequence == 8
+    with pytest.raises(LogBroken) as refused:
+        Tree.empty().extend([*LEAVES, b"short"])
+    assert refused.value.sequence == 8
 
 
 @given(st.data())
@@ -249,19 +220,6 @@ def test_what_is_not_in_the_log_gets_no_inclusion_proof(index: int, size: int) -
         inclusion_proof(LEAVES, index, size)
 
 
-def test_every_pair_of_sizes_is_consistent() -> None:
-    roots = [root_of(MANY[:size]) for size in range(41)]
-    for new in range(41):
-        for old in range(new + 1):
-            verify_consistency(old, new, roots[old], roots[new], consistency_proof(MANY, old, new))
-
-
-@pytest.mark.parametrize(("old", "new"), [(-1, 3), (4, 3), (3, 9)])
-def test_no_consistency_proof_leads_backwards_or_beyond(old: int, new: int) -> None:
-    with pytest.raises(LogBroken):
-        consistency_proof(LEAVES, old, new)
-
-
 def test_a_node_or_root_never_passes_for_a_leaf() -> None:
     root = bytes.fromhex(ROOTS[8])
     with pytest.raises(LogBroken):
@@ -292,35 +250,10 @@ def spoilt(proof: list[bytes]) -> list[list[bytes]]:
 def test_a_spoilt_proof_proves_nothing(data: st.DataObject) -> None:
     new = data.draw(st.integers(2, 140))
     old = data.draw(st.integers(1, new - 1))
-    before, after = root_of(MANY[:old]), root_of(MANY[:new])
+    after = root_of(MANY[:new])
     for proof in spoilt(inclusion_proof(MANY, old, new)):
         with pytest.raises(LogBroken):
             verify_inclusion(MANY[old], old, new, proof, after)
-    for proof in spoilt(consistency_proof(MANY, old, new)):
-        with pytest.raises(LogBroken):
-            verify_consistency(old, new, before, after, proof)
-
-
-def test_wrong_roots_and_sizes_are_not_consistent() -> None:
-    proof = consistency_proof(LEAVES, 6, 8)
-    six, eight = (bytes.fromhex(ROOTS[size]) for size in (6, 8))
-    for old, new, old_root, new_root, given_proof in [
-        (6, 8, eight, six, proof),
-        (6, 8, six, EMPTY_ROOT, proof),
-        (5, 8, six, eight, proof),
-        (7, 8, six, eight, proof),
-        (6, 16, six, eight, proof),
-        (6, 4, six, eight, proof),
-        (8, 6, eight, six, proof),
-        (6, 8, six, eight, []),
-        (8, 8, six, eight, []),
-        (8, 8, eight, eight, proof),
-        (0, 8, six, eight, []),
-        (0, 8, EMPTY_ROOT, eight, proof),
-        (4, 8, six, eight, []),
-    ]:
-        with pytest.raises(LogBroken):
-            verify_consistency(old, new, old_root, new_root, given_proof)
 
 
 # ── checkpoints ──────────────────────────────────────────────────────────────────────────────────

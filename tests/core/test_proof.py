@@ -26,11 +26,11 @@ from bot.core.log import (
     leaf_hash,
     parse_verifier,
     proof_bundle,
-    root_of,
     seal,
     sign_note,
     verifier_of,
 )
+from tests.fixtures.log import root_of
 
 ORIGIN = "assent.example/log"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.core.errors import KeyReused, Stale, TooMany, Unknown
-from bot.core.log import Tree, verify_entries
+from bot.core.log import Tree
 from bot.core.terms import (
     AgentName,
     CallbackKind,
@@ -30,6 +30,7 @@ from bot.core.terms import (
 )
 from bot.ports import Committed, Store
 from storage.store import DatabaseStore, open_store
+from tests.fixtures.log import verify_entries
 from tests.storage.conftest import Open
 from tests.storage.values import (
     AGENT,

@@ -2,7 +2,7 @@
 
 Bytes in, values out. Whatever the bytes, the only error is `LogBroken`.
 
-- `merkle`: leaf and node hashes, the tree's frontier, the checks of inclusion and consistency
+- `merkle`: leaf and node hashes, the tree's frontier, the check of inclusion
 - `prover`: inclusion proofs in one pass over the leaves
 - `note`: checkpoints as signed notes
 - `entry`: canonical entries, salted commitments
@@ -16,11 +16,8 @@ from bot.core.log.entry import commit, commitment_matches, seal, unseal
 from bot.core.log.merkle import (
     EMPTY_ROOT,
     Tree,
-    consistency_proof,
     leaf_hash,
     node_hash,
-    root_of,
-    verify_consistency,
     verify_inclusion,
 )
 from bot.core.log.note import (
@@ -36,7 +33,7 @@ from bot.core.log.note import (
     verifier_of,
 )
 from bot.core.log.prover import Prover
-from bot.core.log.walk import Verified, Walk, verify_entries
+from bot.core.log.walk import Verified, Walk
 
 __all__ = [
     "EMPTY_ROOT",
@@ -53,19 +50,15 @@ __all__ = [
     "checkpoint_body",
     "commit",
     "commitment_matches",
-    "consistency_proof",
     "leaf_hash",
     "node_hash",
     "open_note",
     "parse_note",
     "parse_verifier",
     "proof_bundle",
-    "root_of",
     "seal",
     "sign_note",
     "unseal",
     "verifier_of",
-    "verify_consistency",
-    "verify_entries",
     "verify_inclusion",
 ]

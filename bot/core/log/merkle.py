@@ -1,9 +1,9 @@
-"""The Merkle tree of RFC 6962, section 2.1; verifiers after RFC 9162, sections 2.1.3.2 and 2.1.4.2.
+"""The Merkle tree of RFC 6962, section 2.1; its verifier after RFC 9162, section 2.1.3.2.
 
 A "leaf" here is always the 32-byte `leaf_hash` of an entry, never the entry itself.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
@@ -82,32 +82,6 @@ class Tree:
         return cls(size, tuple(packed[start : start + HASH_BYTES] for start in starts))
 
 
-def root_of(leaf_hashes: Iterable[bytes]) -> bytes:
-    """Hash all leaves to one root."""
-    top: list[bytes] = []
-    for level in _levels(leaf_hashes):
-        top = level
-    return top[0] if top else EMPTY_ROOT
-
-
-def consistency_proof(leaves: Sequence[bytes], old: int, new: int) -> list[bytes]:
-    """Prove that the first `new` leaves begin with the first `old` ones."""
-    if not 0 <= old <= new <= len(leaves):
-        raise LogBroken(f"no proof leads from {old} to {new} entries in a log of {len(leaves)}")
-    if old in (0, new):
-        return []
-    proof: list[bytes] = []
-    # The largest full subtree that ends the old tree stands at the height of old's lowest set bit.
-    place, height = old - 1, (old & -old).bit_length() - 1
-    for above, level in enumerate(_levels(leaves[:new])):
-        if above == height and old & (old - 1):
-            proof.append(level[place])  # left out when it is the whole old tree: that root is known
-        if above >= height and (place ^ 1) < len(level):
-            proof.append(level[place ^ 1])
-        place >>= 1
-    return proof
-
-
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Check an inclusion proof, or raise `LogBroken` (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size:
@@ -127,55 +101,3 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         place, last = place >> 1, last >> 1
     if last or node != root:
         raise LogBroken("its proof does not lead to the root", index)
-
-
-def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> None:
-    """Check a consistency proof, or raise `LogBroken` (RFC 9162, section 2.1.4.2)."""
-    if not 0 <= old <= new:
-        raise LogBroken(f"a log of {new} entries cannot continue one of {old}")
-    if any(len(node) != HASH_BYTES for node in proof):
-        raise LogBroken("the consistency proof holds a hash that is not 32 bytes")
-    if old in (0, new):
-        if proof or old_root != (new_root if old == new else EMPTY_ROOT):
-            raise LogBroken(f"the roots at {old} and {new} entries are not consistent")
-        return
-    if _continued(old, new, old_root, proof) != (old_root, new_root):
-        raise LogBroken(f"the log of {new} entries does not continue the one of {old}")
-
-
-def _continued(old: int, new: int, old_root: bytes, proof: Sequence[bytes]) -> tuple[bytes, bytes] | None:
-    """Rebuild both roots from a consistency proof for 0 < old < new; None if its length is wrong."""
-    path = [*proof] if old & (old - 1) else [old_root, *proof]
-    if not path:
-        return None
-    place, last = old - 1, new - 1
-    while place & 1:
-        place, last = place >> 1, last >> 1
-    before = after = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            return None
-        if place & 1 or place == last:
-            before, after = node_hash(sibling, before), node_hash(sibling, after)
-            while place and not place & 1:
-                place, last = place >> 1, last >> 1
-        else:
-            after = node_hash(after, sibling)
-        place, last = place >> 1, last >> 1
-    return None if last else (before, after)
-
-
-def _levels(leaves: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Yield the tree level by level, leaves first; a node without a neighbour moves up unchanged."""
-    level = list(leaves)
-    for sequence, leaf in enumerate(level):
-        if len(leaf) != HASH_BYTES:
-            raise LogBroken("its leaf hash is not 32 bytes", sequence)
-    while len(level) > 1:
-        yield level
-        pairs = zip(level[::2], level[1::2], strict=False)
-        above = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-        if len(level) % 2:
-            above.append(level[-1])
-        level = above
-    yield level

@@ -80,17 +80,6 @@ class Walk:
             self._held += 1
 
 
-def verify_entries(
-    entries: Iterable[tuple[int, bytes, bytes]],
-    checkpoints: Iterable[str | bytes],
-    verifiers: Iterable[Verifier],
-) -> Verified:
-    """Walk a log that is at hand as a whole; raise `LogBroken` at the first bad entry."""
-    walk = Walk(checkpoints, verifiers)
-    walk.take(entries)
-    return walk.finish()
-
-
 def _leaves(entries: Iterable[tuple[int, bytes, bytes]], start: int, look: Look | None) -> Iterator[bytes]:
     """Yield the leaf of each entry that is what and where it says it is."""
     for place, (sequence, entry, stored) in enumerate(entries, start):
