@@ -32,6 +32,7 @@ ADVICE = {
     "account_inactive": "the app was removed from the workspace",
     "missing_scope": "the app lacks a scope of manifest.yml; install it again",
     "message_not_found": "the card is not there any more",
+    "thread_not_found": "the card is not there any more, and its line had nowhere to stand",
     "user_not_found": "Slack does not know that person",
     "cant_update_message": "the card was posted by another app or bot; only that one can change it",
     "edit_window_closed": "the workspace forbids changing messages of that age",

@@ -186,6 +186,18 @@ async def test_a_deleted_card_is_put_up_anew_and_only_once(world: World, slack: 
     seen(slack)
 
 
+async def test_a_deleted_card_of_what_is_over_stays_away(world: World, slack: FakeSlack) -> None:
+    [request] = await ask(world)
+    slack.channel("#ops").card(TITLE).delete()
+    await (await world.person("ana")).denies(request)
+    await world.advance(minutes=10)
+    assert standing(slack) == []
+    assert await world.running.parts.store.next_send() is None  # and nothing goes on trying
+    [told] = alerts(slack)
+    assert "the card is not there any more" in told
+    seen(slack)
+
+
 async def test_a_revoked_token_buries_nothing_and_an_admin_is_told_once(
     world: World, slack: FakeSlack
 ) -> None:

@@ -110,6 +110,16 @@ async def test_a_click_from_another_workspace_is_refused_before_slack_is_asked(
     assert "users.info" not in [method for method, _ in slack.state.calls]
 
 
+async def test_in_an_organisation_the_click_names_the_workspace_that_slack_does(
+    identity: Identity, slack: FakeSlack
+) -> None:
+    slack.state.enterprise = "E0ORG"
+    slack.add_user("ana", enterprise_user={"enterprise_id": "E0ORG", "teams": ["T0ASSENT", "T0OTHER"]})
+    with pytest.raises(UnknownPerson, match="our own Slack workspace"):
+        await identity.actor(Clicker("U0ANA", "T0OTHER"))
+    assert (await identity.actor(ANA)).name == "ana"
+
+
 @pytest.mark.parametrize(
     "fault",
     [
