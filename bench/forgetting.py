@@ -16,7 +16,7 @@ from bot.app.server import listening, surfaced
 from bot.clock import DatabaseClock
 from bot.core.errors import KeyReused
 from bot.core.log import Tree
-from bot.core.terms import Change, Registry
+from bot.core.terms import Change, Entry, Registry
 from bot.ids import RandomIds
 from bot.ports import Committed
 from storage.changes import Prepared, prepare
@@ -35,11 +35,12 @@ class Chain(Ledger):
         self._tree = Tree.empty()
         self._entries: list[dict[str, Any]] = []
         self._private: list[dict[str, Any]] = []
+        self.appended: list[Entry] = []
 
     def write(self) -> None:
         """Chain what was appended, and drop it."""
         self._tree = self._tree.extend(entry["leaf"] for entry in self._entries)
-        self._entries, self._private = [], []
+        self._entries, self._private, self.appended = [], [], []
 
 
 class Forgetting(DatabaseStore):
@@ -82,6 +83,7 @@ class Forgetting(DatabaseStore):
                 answer.set_result(self._forgotten(prepared))
             except KeyReused as refusal:
                 answer.set_exception(refusal)
+        self._writer.on_entries(self._chain.appended)
         self._chain.write()
 
     def _forgotten(self, prepared: Prepared) -> Committed:

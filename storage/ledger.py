@@ -34,6 +34,7 @@ class Ledger:
         self._tree = Tree.from_bytes(frontier)
         self._entries: list[dict[str, Any]] = []
         self._private: list[dict[str, Any]] = []
+        self.appended: list[Entry] = []
 
     @property
     def size(self) -> int:
@@ -44,6 +45,7 @@ class Ledger:
         """Give an entry its place."""
         sequence = self.size
         body = seal(self._fields(entry, sequence))
+        self.appended.append(entry)
         self._entries.append(
             {
                 "sequence": sequence,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from bot.core.terms import Change
+from bot.core.terms import Change, Entry
 from storage.conversations import ConversationStore
 from storage.counting import CountingStore
 from storage.database import Database, database_of
@@ -58,6 +58,10 @@ class DatabaseStore(
         outbox row due, with the earliest instant.
         """
         self._writer.on_tick, self._writer.on_send = tick, send
+
+    def on_entries(self, tell: Callable[[Sequence[Entry]], None]) -> None:
+        """Have `tell` called with the entries that this process made durable, whatever they tell of."""
+        self._writer.on_entries = tell
 
     def on_commit(self, tell: Callable[[Change], None]) -> None:
         """Have `tell` called with each change that this process made durable."""

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bot.core.errors import NotReady, Refusal, Stale
-from bot.core.terms import Request, RequestId
+from bot.core.terms import Entry, Request, RequestId
 from storage.changes import Prepared, apply_changes, asked
 from storage.database import Database
 from storage.faults import is_unreachable
@@ -49,6 +49,7 @@ class Written:
     answers: list[Any]  # in the group's order; an exception is raised to its caller
     first: int  # sequence of its first entry
     size: int  # of the log behind it
+    entries: Sequence[Entry]
     changed: Mapping[RequestId, Request]  # as they stand now
     tick_at: datetime | None  # the earliest instant at which a request is due
     send_at: datetime | None  # likewise for the outbox
@@ -68,6 +69,7 @@ class Writer:
         self._loop: asyncio.Task[None] | None = None
         self.on_tick: Callable[[datetime], None] = lambda _instant: None
         self.on_send: Callable[[datetime], None] = lambda _instant: None
+        self.on_entries: Callable[[Sequence[Entry]], None] = lambda _entries: None
 
     def start(self) -> None:
         """Begin to write."""
@@ -115,11 +117,12 @@ class Writer:
             log.warning("store.unwritten", units=len(group), error=type(fault).__name__)
             out = NotReady("The database does not answer; try again in a moment.")
             out.__cause__ = fault
-            written = Written([out] * len(work), 0, 0, {}, None, None)
+            written = Written([out] * len(work), 0, 0, (), {}, None, None)
         if written.size > written.first:  # first: who waits has waited longer than who changed something
             self._hub.committed(written.first, written.size, written.changed)
         for unit, answer in zip(group, written.answers, strict=True):
             _answer(unit, answer)
+        self.on_entries(written.entries)
         if written.tick_at is not None:
             self.on_tick(written.tick_at)
         if written.send_at is not None:
@@ -166,7 +169,11 @@ def write_together(work: Sequence[Work], salt: Salt, connection: Connection) -> 
                 answers.append(_done(one, held))
     held.ledger.write()
     held.batch.flush()
-    return Written(answers, held.began_at_size, held.ledger.size, held.changed, held.tick_at, held.send_at)
+    ledger = held.ledger
+    return Written(
+        *(answers, held.began_at_size, ledger.size, ledger.appended, held.changed),
+        *(held.tick_at, held.send_at),
+    )
 
 
 def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Written:
@@ -185,12 +192,13 @@ def write_apart(work: Sequence[Work], salt: Salt, connection: Connection) -> Wri
             continue
         whole.append(written)
         answers += written.answers
+    entries = [entry for one in whole for entry in one.entries]
     changed = {request_id: request for one in whole for request_id, request in one.changed.items()}
     tick_at = min((one.tick_at for one in whole if one.tick_at is not None), default=None)
     send_at = min((one.send_at for one in whole if one.send_at is not None), default=None)
     first = min((one.first for one in whole), default=0)
     size = max((one.size for one in whole), default=0)
-    return Written(answers, first, size, changed, tick_at, send_at)
+    return Written(answers, first, size, entries, changed, tick_at, send_at)
 
 
 def _done(errand: Errand, held: Transaction) -> object:

@@ -108,6 +108,7 @@ async def surfaced(
             loops.committed(change)
 
         made.store.on_commit(committed)
+        made.store.on_entries(meters.logged)
         if problem := await made.auditing.distrust():
             loops.distrust(problem)
         await loops.loaded()

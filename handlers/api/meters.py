@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from functools import lru_cache
 
 from aiohttp import web
@@ -10,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from bot.core.terms import Change, EntryKind
+from bot.core.terms import Change, Entry, EntryKind
 
 # Seconds. The upper half is for long polls (30 s at most).
 ANSWER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
@@ -21,7 +22,7 @@ DECIDED = frozenset({EntryKind.APPROVED, EntryKind.DENIED, EntryKind.EXPIRED, En
 
 
 class Meters:
-    """The process's own figures; `committed` is called with every change that was made durable."""
+    """The process's own figures, counted from what was made durable."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -56,12 +57,16 @@ class Meters:
         self.timing = self._timing()
 
     def committed(self, change: Change) -> None:
-        """Count what a change tells."""
+        """Time a decision, if the change is one."""
         for entry in change.entries:
-            self._entry(entry.kind, entry.decision or "").inc()
             if entry.kind in DECIDED and change.after is not None and change.after.decided_at is not None:
                 took = change.after.decided_at - change.after.created_at
                 self._decisions.labels(change.after.state.value).observe(took.total_seconds())
+
+    def logged(self, entries: Iterable[Entry]) -> None:
+        """Count what the log tells."""
+        for entry in entries:
+            self._entry(entry.kind, entry.decision or "").inc()
 
     def read(self, name: str, value: float) -> None:
         """Keep a reading."""

@@ -208,6 +208,7 @@ async def proven(settings: Settings, request_id: str, count: int, folder: Path) 
 
 # A database of the version before requests were found by their digest.
 OLDER = (
+    "DROP TABLE stalls",
     "DROP INDEX outbox_alerts",
     "DROP TABLE stands",
     "DROP INDEX requests_by_digest",

@@ -15,6 +15,7 @@ from handlers.api import health
 from handlers.api.health import Check, install_health, install_metrics
 from handlers.api.meters import Meters
 from tests.handlers.api.world import World
+from tests.world import OPERATOR
 
 
 @asynccontextmanager
@@ -154,6 +155,7 @@ async def test_answers_are_timed_by_route_and_outsiders_add_no_labels() -> None:
 async def test_changes_are_counted_and_decisions_timed(world: World) -> None:
     meters = Meters()
     world.parts.store.on_commit(meters.committed)
+    world.parts.store.on_entries(meters.logged)
     asked = (await world.agent.ask()).body
     world.clock.advance(seconds=5)
     await world.bo.review(asked)
@@ -161,6 +163,13 @@ async def test_changes_are_counted_and_decisions_timed(world: World) -> None:
     assert 'assent_entries_total{decision="require_approval",kind="request.planned"} 1.0' in text
     assert 'assent_entries_total{decision="approve",kind="review.given"} 1.0' in text
     assert 'assent_decision_seconds_sum{state="approved"} 5.0' in text
+
+
+async def test_what_no_request_changes_for_is_counted_too(world: World) -> None:
+    meters = Meters()
+    world.parts.store.on_entries(meters.logged)
+    await world.parts.admin.add_executor("payer", None, OPERATOR)
+    assert 'assent_entries_total{decision="",kind="admin.command"} 1.0' in meters.text().decode()
 
 
 async def test_the_outbox_is_read_with_the_age_of_its_oldest_row(world: World) -> None:
