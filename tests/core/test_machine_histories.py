@@ -12,7 +12,18 @@ from bot.core.errors import Refusal
 from bot.core.machine import step
 from bot.core.terms import Change
 from tests.core.builders import NOON, tick
-from tests.core.histories import Judge, Meant, meant, new_requests, rosters, usual_requests, wishes
+from tests.core.histories import (
+    Judge,
+    Meant,
+    apt,
+    doubtful,
+    meant,
+    new_requests,
+    reactions,
+    rosters,
+    usual_requests,
+    wishes,
+)
 
 pauses = st.sampled_from((0, 1, 30, 60, 120, 300, 599, 600, 900)).map(
     lambda number: timedelta(seconds=number)
@@ -47,6 +58,17 @@ def test_no_history_is_approved_without_its_quorum(first: Change, history: Histo
 @settings(max_examples=150)
 @given(usual_requests | new_requests, st.lists(st.tuples(jumps | pauses, wishes), min_size=4, max_size=20))
 def test_not_even_when_the_clock_jumps_back_and_forth(first: Change, history: History) -> None:
+    run(first, history)
+
+
+# Most of the histories above end by their deadline or over a stage that nobody can meet; these get further.
+hurries = st.sampled_from((0, 1, 30)).map(lambda number: timedelta(seconds=number))
+deciding = st.tuples(hurries, st.one_of(apt, apt, apt, apt, doubtful, reactions))
+
+
+@settings(max_examples=100)
+@given(usual_requests, st.lists(deciding, min_size=8, max_size=14))
+def test_nor_where_everybody_hurries_to_decide(first: Change, history: History) -> None:
     run(first, history)
 
 
