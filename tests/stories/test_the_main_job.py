@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.world import Refused, World
+from tests.world import OPERATOR, Refused, World
 
 
 async def test_an_approved_action_runs_exactly_once_and_its_outcome_is_known(world: World) -> None:
@@ -104,3 +104,16 @@ async def test_the_agents_owner_and_the_person_it_acts_for_may_not_review(world:
         await (await world.person("bo")).approves(request)
     assert own.value.slug == "own-request"
     assert (await world.agent.sees(request))["state"] == "pending"
+
+
+async def test_an_approval_that_was_revoked_before_it_could_be_told_is_told_no_more(world: World) -> None:
+    runner = world.executors["db-runner"]
+    runner.answers[:] = [503]
+    request = await world.agent.asks("db.migrate", env="prod", sql="SELECT 1", rows=1)
+    await (await world.person("ana")).approves(request)
+    await world.settle()
+    assert runner.answers == []  # the first try failed; the next is due in some seconds
+    await world.running.parts.withdrawing.revoke(request["id"], "the wrong database", OPERATOR)
+    await world.advance(minutes=1)
+    assert runner.told("request.approved") == []
+    assert len(runner.told("request.revoked")) == 1
