@@ -34,6 +34,7 @@ DAY = timedelta(hours=12)
 REVIEWERS = 2  # at a time
 CROWD = [f"p{number}" for number in range(40)]  # one person alone may not review as fast as this goes
 STARTS_WITHIN = 30.0  # seconds; the machine may be busy
+BACKLOG_MAX = 200  # requests under way: one executor redeems them all, and a grant lasts five minutes
 ENDS_WITHIN = 60.0  # seconds from the last disturbance until everything asked is decided and redeemed
 Answer = dict[str, Any]
 UNCLEAR = (aiohttp.ClientError, TimeoutError, OSError)
@@ -160,6 +161,11 @@ class Acknowledged:
     requests: dict[str, str] = field(default_factory=dict)  # idempotency key → id
     reviews: dict[str, str] = field(default_factory=dict)  # id → verdict
     redeemed: set[str] = field(default_factory=set)  # ids
+    denied: int = 0
+
+    def under_way(self) -> int:
+        """How many requests have not come to their end yet."""
+        return len(self.requests) - self.denied - len(self.redeemed)
 
 
 @dataclass
@@ -202,6 +208,9 @@ class Hammer:
         """Ask on and on, each time under a key of its own."""
         number = 0
         while not self.stopping.is_set():
+            if self.known.under_way() > BACKLOG_MAX:
+                await asyncio.sleep(0.02)
+                continue
             number += 1
             key = f"{client}-{number}"
             parameters = {"env": "prod", "sql": f"SELECT '{key}'", "rows": 1}
@@ -230,6 +239,7 @@ class Hammer:
             expected = status == 200 or (status == 409 and doubtful)
             assert expected, f"review {request['id']}: {status} {told}"
             self.known.reviews[request["id"]] = verdict
+            self.known.denied += verdict == "deny"
 
     async def redeem(self) -> None:
         """Redeem what is approved, in the sequence of the executor, until everything approved was seen."""
